@@ -1,0 +1,1 @@
+"""Analysis of finished runs: statistics by all ranks, and the preview picture."""

@@ -1,0 +1,1 @@
+"""The commands: ``parcompute run``, ``analyze``, ``list``."""

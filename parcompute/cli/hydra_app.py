@@ -1,0 +1,166 @@
+"""Compose configurations with Hydra and run a function on each; speak in sentences when it fails."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from parcompute.cli.sources import register
+from parcompute.errors import ConfigError
+from parcompute.io.collective import sentence
+from parcompute.run import directory, registry
+from parcompute.run.spec import Backend, Kernels, Output, RunSpec
+
+Execute = Callable[[RunSpec], None]
+
+
+def run(arguments: list[str], execute: Execute) -> None:
+    """Compose the configuration of `arguments` and call ``execute(spec)`` for each job.
+
+    Raises
+    ------
+    ConfigError
+        If an argument is wrong; nothing is left on disk.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions through to here
+    register()
+    arguments = [_as_group(argument) for argument in arguments]
+    _check_experiment(arguments)
+    sys.argv = ["parcompute run", *arguments]
+
+    def task(config: DictConfig) -> None:
+        try:
+            execute(_new_run(config))
+        except Exception as error:
+            raise _Escape(error) from None
+
+    try:
+        hydra.main(
+            version_base="1.3",
+            config_path=str(registry.folders("configs")[-1]),
+            config_name="config",
+        )(task)()
+    except _Escape as escape:
+        raise escape.error from None
+    except HydraException as error:
+        raise _explained(error) from None
+    except OmegaConfBaseException as error:
+        raise ConfigError(_one_line(error)) from None
+    except OSError as error:
+        raise ConfigError(f"The run directory cannot be made: {sentence(error)}") from None
+
+
+class _Escape(BaseException):
+    """Carries an error of a job past Hydra, which would print it in its own way."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def _as_group(argument: str) -> str:
+    """Rewrite ``exp=`` to ``+exp=``: there is no experiment in the defaults to be replaced."""
+    return f"+{argument}" if argument.startswith("exp=") else argument
+
+
+def _check_experiment(arguments: list[str]) -> None:
+    known = registry.configurations()
+    there_are = f"there are {', '.join(known)}"
+    chosen = [a.split("=", 1)[1] for a in arguments if a.startswith("+exp=")]
+    informs = {"--help", "-h", "--hydra-help", "--info", "-i", "-sc", "--shell-completion"}
+    if not chosen and not informs.intersection(arguments):
+        raise ConfigError(f"No experiment was named: add +exp=NAME; {there_are}.")
+    for name in (n.strip() for text in chosen for n in text.strip("[]").split(",")):
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            raise ConfigError(f"There is no experiment '{name}'; {there_are}.{hint}")
+
+
+def _new_run(config: DictConfig) -> RunSpec:
+    """Return the run that a composed configuration describes, with its configuration saved."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    _check_new(folder)
+    try:
+        spec = _spec(config, folder)
+    except Exception:
+        directory.discard(folder)
+        raise
+    _save_configuration(config, folder)
+    return spec
+
+
+def _check_new(folder: Path) -> None:
+    if any(folder.iterdir()):
+        raise ConfigError(
+            f"The run directory '{folder}' exists and is not empty: choose another with "
+            f"hydra.run.dir=, or leave that out."
+        )
+
+
+def _spec(config: DictConfig, folder: Path) -> RunSpec:
+    choices = HydraConfig.get().runtime.choices
+    if isinstance(config.get("exp"), str) or "experiment" not in choices:
+        raise ConfigError(
+            "The configuration names no experiment: configs/exp/NAME.yaml needs "
+            "'defaults: [/experiment: NAME, _self_]'."
+        )
+    path = registry.find(str(choices["experiment"]))
+    values: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    spec = RunSpec(
+        path.stem,
+        str(path),
+        values["experiment"],
+        str(folder),
+        Backend(**values["backend"]),
+        Output(**values["output"]),
+        Kernels(**values["kernels"]),
+    )
+    registry.build(path, spec.parameters)
+    return spec
+
+
+def _save_configuration(config: DictConfig, folder: Path) -> None:
+    """Write ``.hydra/`` as Hydra does; Hydra itself would write into an existing run too."""
+    (folder / ".hydra").mkdir()
+    context = HydraConfig.get()
+    OmegaConf.save(config, folder / ".hydra" / "config.yaml")
+    OmegaConf.save({"hydra": context}, folder / ".hydra" / "hydra.yaml")
+    OmegaConf.save(context.overrides.task, folder / ".hydra" / "overrides.yaml")
+
+
+def _explained(error: HydraException) -> ConfigError:
+    """Return what Hydra has to say as one sentence, with the valid keys where a key is wrong."""
+    cause = error.__cause__
+    text = _one_line(error)
+    if cause is not None and "not in" in str(cause):
+        return ConfigError(_unknown_key(text, cause))
+    if cause is not None and isinstance(cause, OmegaConfBaseException):
+        return ConfigError(f"{text}: {_one_line(cause)}")
+    return ConfigError(text)
+
+
+def _unknown_key(text: str, cause: BaseException) -> str:
+    key = str(getattr(cause, "full_key", "") or getattr(cause, "key", ""))
+    parent = getattr(cause, "parent_node", None)
+    valid = [str(k) for k in parent] if isinstance(parent, DictConfig) else []
+    close = difflib.get_close_matches(key.rpartition(".")[2], valid, 1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    if not valid:
+        return f"{text}: there is no key '{key}'."
+    return f"There is no key '{key}'; valid there are {', '.join(valid)}.{hint}"
+
+
+def _one_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith("object_type"))
+

@@ -1,0 +1,133 @@
+"""The MPI engine: mpi4py's communicator as it is, and a guard that ends the job when a rank fails.
+
+This is the only file that imports mpi4py, and it does so inside functions: importing MPI outside of
+a launcher can end a process on some machines.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from time import monotonic, sleep
+from typing import Any
+
+from parcompute.comm.launcher import check_world, detect, library_name
+from parcompute.errors import ConfigError, ParcomputeError
+
+INSTALL = 'pip install "parcompute[mpi]"'
+
+_TOGETHER = 1.0  # seconds to find out whether all ranks raised
+_STAGGER = 0.1  # seconds between two ranks that did not raise together: one speaks, the rest end
+_FINALIZE = 3  # seconds for MPI_Finalize after an error
+_INTERRUPTED = 130  # the shell's exit code for Ctrl-C
+
+
+def world() -> Any:
+    """Return a duplicate of ``MPI.COMM_WORLD``.
+
+    Raises
+    ------
+    ConfigError
+        If there is no mpi4py or MPI library, or if a launcher started N worlds of one rank.
+    """
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise ConfigError(f"backend=mpi needs mpi4py and MPI ({error}): {INSTALL}") from error
+    check_world(MPI.COMM_WORLD.size, library_name(MPI.Get_library_version()))
+    return MPI.COMM_WORLD.Dup()
+
+
+def guarded(function: Callable[..., int | None], *args: Any) -> int:
+    """Run ``function(comm, *args)`` on every rank; return the exit code of this rank.
+
+    An exception never leaves this function. If all ranks raise together (bad input, say), rank 0
+    alone reports it and every rank returns the exit code of its exception. If only some do, the
+    lowest reports it with its rank and ends the job (``Abort``), 1 to 2 s later, since the others
+    may wait for it forever. Errors made on purpose are reported as a sentence, others as a
+    traceback. ``sys.exit(n)`` with n != 0 is a failure as well.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a communicator; returns an exit code or None.
+    args : tuple
+        Its further arguments.
+
+    Returns
+    -------
+    int
+        For ``sys.exit``, which is to follow soon: after an error MPI has 3 s to finalize.
+    """
+    try:
+        comm = world()
+    except ConfigError as error:
+        return _refuse(error)
+    alarm = comm.Dup()  # used for nothing else
+    try:
+        return function(comm, *args) or 0
+    except BaseException as error:
+        code = _exit_code(error)
+        if code:
+            _report(alarm, error, code)
+        return code
+
+
+def _refuse(error: ConfigError) -> int:
+    """Report that there is no world, once: the launcher may end the others when one has ended."""
+    launcher = detect()
+    if launcher is None or launcher.rank == 0:
+        _say(_text(error))
+    else:
+        sleep(_TOGETHER)
+    return error.exit_code
+
+
+def _report(alarm: Any, error: BaseException, code: int) -> None:
+    """Report an error once for all ranks; end the job unless all ranks are here."""
+    if _all_raised(alarm):
+        if alarm.rank == 0:
+            _say(_text(error))
+        _limit_finalize()
+        return
+    sleep(_STAGGER * min(alarm.rank, 10))
+    _say(f"rank {alarm.rank} of {alarm.size} failed, the job is ended\n{_text(error)}")
+    alarm.Abort(code)
+
+
+def _all_raised(alarm: Any) -> bool:
+    request = alarm.Ibarrier()
+    deadline = monotonic() + _TOGETHER
+    while not request.Test():
+        if monotonic() > deadline:
+            return False
+        sleep(0.002)
+    return True
+
+
+def _limit_finalize() -> None:
+    """Let the kernel end this process if MPI_Finalize waits for messages that never complete."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(_FINALIZE)
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    if isinstance(error, KeyboardInterrupt):
+        return _INTERRUPTED
+    return error.exit_code if isinstance(error, ParcomputeError) else 1
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, ParcomputeError):
+        return f"error: {error}\n"
+    return "".join(traceback.format_exception(error))
+
+
+def _say(text: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.write(text)
+    sys.stderr.flush()

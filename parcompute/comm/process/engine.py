@@ -1,0 +1,239 @@
+"""Progress and waiting: moves the bytes of one rank's messages while it waits.
+
+Nothing happens in the background. A rank makes progress with *all* its messages whenever it waits
+for one of them, so that two ranks which both send large messages cannot block each other.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+from parcompute.comm.process.mailbox import Mailbox, Sink
+from parcompute.comm.process.memory import Segment
+from parcompute.comm.process.ring import HEADER, Doorbell, Inlet, Outlet
+from parcompute.errors import ParcomputeError
+
+_SPINS = 4000  # about 100 us: longer than a message takes, shorter than is worth a context switch
+_PATIENCE = 0.1  # seconds of a blocking wait before looking again
+
+
+class Sending(Protocol):
+    """What the engine knows of a request that sends."""
+
+    done: bool
+    header: bytes
+    payload: memoryview
+    nbytes: int
+
+
+class Outbox(Protocol):
+    """Where the messages to one rank go."""
+
+    def start(self, request: Sending) -> None:
+        """Send the message, or put it behind those that wait."""
+
+
+class RingOutbox:
+    """Messages to another rank, in order, through its ring."""
+
+    def __init__(self, outlet: Outlet, busy: list[RingOutbox]) -> None:
+        self._outlet = outlet
+        self._busy = busy  # the engine's list of outboxes with something left to send
+        self._queue: deque[Sending] = deque()
+        self._rest: list[memoryview] = []  # of the first in the queue
+
+    def start(self, request: Sending) -> None:
+        """Send the message, or put it behind those that wait."""
+        if not self._queue and self._outlet.write_message(
+            request.header, request.payload, request.nbytes
+        ):
+            request.done = True
+            return
+        request.done = False
+        self._queue.append(request)
+        if len(self._queue) == 1:
+            self._busy.append(self)
+            self._rest = _pieces(request)
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what there is space for."""
+        while self._queue:
+            while self._rest:
+                count = self._outlet.write(self._rest[0])
+                if count < len(self._rest[0]):
+                    self._rest[0] = self._rest[0][count:]
+                    return
+                del self._rest[0]
+            self._queue.popleft().done = True
+            if self._queue:
+                self._rest = _pieces(self._queue[0])
+        self._busy.remove(self)
+
+
+def _pieces(request: Sending) -> list[memoryview]:
+    return [memoryview(request.header), request.payload]
+
+
+class SelfOutbox:
+    """Messages of a rank to itself: copied at once."""
+
+    def __init__(self, rank: int, mailbox: Mailbox) -> None:
+        self._rank = rank
+        self._mailbox = mailbox
+
+    def start(self, request: Sending) -> None:
+        """Deliver the message."""
+        context, tag, nbytes = HEADER.unpack(request.header)
+        sink = self._mailbox.sink_for((self._rank, context, tag))
+        sink.landing(nbytes)[:] = request.payload
+        sink.finish(self._rank, tag, nbytes)
+        request.done = True
+
+
+class Inbox:
+    """Messages from one other rank: read from its ring into whatever receives them."""
+
+    __slots__ = ("_inlet", "_mailbox", "_nbytes", "_rest", "_sink", "_source", "_tag")
+
+    def __init__(self, source: int, inlet: Inlet, mailbox: Mailbox) -> None:
+        self._source = source
+        self._inlet = inlet
+        self._mailbox = mailbox
+        self._sink: Sink | None = None
+        self._rest = memoryview(b"")
+        self._tag = self._nbytes = 0
+
+    def pull(self) -> None:
+        """Take in everything that has been published."""
+        inlet = self._inlet
+        if not inlet.look():
+            return
+        while self._sink is not None or self._begin():
+            count = inlet.read(self._rest)
+            if count < len(self._rest):
+                self._rest = self._rest[count:]
+                break
+            self._end()
+        inlet.release()
+
+    def _begin(self) -> bool:
+        header = self._inlet.read_header()
+        if header is None:
+            return False
+        context, self._tag, self._nbytes = header
+        self._sink = self._mailbox.sink_for((self._source, context, self._tag))
+        self._rest = self._sink.landing(self._nbytes)
+        return True
+
+    def _end(self) -> None:
+        sink, self._sink = self._sink, None
+        assert sink is not None
+        sink.finish(self._source, self._tag, self._nbytes)
+
+
+class Wiring(NamedTuple):
+    """What connects the ranks of a job; sent to each rank as it is started."""
+
+    segment: Segment
+    doorbells: Sequence[Doorbell]
+    spin: bool
+
+    def engine(self, rank: int, abort: Callable[[int], NoReturn]) -> Engine:
+        """Return the engine of `rank`, connected to all others."""
+        memory, ranks, bells = self.segment.map(), len(self.doorbells), self.doorbells
+        self.segment.close()
+        engine = Engine(rank, ranks, bells[rank], abort, spin=self.spin)
+        for peer in range(ranks):
+            if peer != rank:
+                outlet = Outlet(memory, ranks, (rank, peer), bells[rank], bells[peer])
+                inlet = Inlet(memory, ranks, (peer, rank), bells[rank], bells[peer])
+                engine.connect(peer, outlet, inlet)
+        return engine
+
+
+class Engine:
+    """The messages of one rank. Not for use from several threads at once.
+
+    Parameters
+    ----------
+    rank, size : int
+        This rank and the number of ranks.
+    doorbell : Doorbell
+        Rung by a rank that has written to this one, or has made space for it.
+    abort : callable
+        Ends the job with an exit code.
+    spin : bool
+        Whether there is a core for every rank, so that a short busy wait pays.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        size: int,
+        doorbell: Doorbell,
+        abort: Callable[[int], NoReturn],
+        *,
+        spin: bool,
+    ) -> None:
+        self.rank = rank
+        self.size = size
+        self.abort = abort
+        self.mailbox = Mailbox()
+        self.next_context = 0
+        self._acquire = doorbell.acquire
+        self._spins = _SPINS if spin else 0
+        self._busy: list[RingOutbox] = []
+        self._inboxes: list[Inbox] = []
+        self.outboxes: dict[int, Outbox] = {rank: SelfOutbox(rank, self.mailbox)}
+
+    def connect(self, peer: int, outlet: Outlet, inlet: Inlet) -> None:
+        """Add the rings to and from another rank."""
+        self.outboxes[peer] = RingOutbox(outlet, self._busy)
+        self._inboxes.append(Inbox(peer, inlet, self.mailbox))
+
+    def wait(self, request: Any) -> None:
+        """Make progress until ``request.done``.
+
+        Raises
+        ------
+        ParcomputeError
+            If there is no other rank that could complete it.
+        """
+        while not request.done:
+            self._await_ring()
+            self._advance()
+
+    def poll(self) -> None:
+        """Make progress with what has come in; never blocks."""
+        if self._acquire(False):
+            self._advance()
+
+    def flush(self) -> None:
+        """Make progress until everything sent has left this rank."""
+        while self._busy:
+            self._await_ring()
+            self._advance()
+
+    def _advance(self) -> None:
+        for inbox in self._inboxes:
+            inbox.pull()
+        for outbox in self._busy[:]:
+            outbox.flush()
+
+    def _await_ring(self) -> None:
+        """Return after this rank's doorbell rang, or after a while."""
+        acquire = self._acquire
+        if acquire(False):
+            return
+        if not self._inboxes:
+            raise ParcomputeError(
+                "the only rank waits for a message that nobody can send: "
+                "send it before you wait for it"
+            )
+        for _ in range(self._spins):
+            if acquire(False):
+                return
+        acquire(True, _PATIENCE)

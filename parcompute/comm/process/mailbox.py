@@ -1,0 +1,135 @@
+"""Which message goes to which receive: by source, communicator context and tag, in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+from parcompute.comm.constants import ANY_SOURCE, ANY_TAG
+
+Key = tuple[int, int, int]
+"""Source, context, tag."""
+
+
+class Sink(Protocol):
+    """Takes a message: first says where the bytes go, then hears that they are all there."""
+
+    def landing(self, nbytes: int) -> memoryview:
+        """Return the memory of exactly `nbytes` bytes that the message is to be written to."""
+
+    def finish(self, source: int, tag: int, nbytes: int) -> None:
+        """Be complete."""
+
+
+class Receive(Sink, Protocol):
+    """A posted receive."""
+
+    key: Key
+    order: int
+
+
+class Arrival:
+    """A message that came before its receive was posted."""
+
+    __slots__ = ("complete", "data", "key", "order", "receive")
+
+    def __init__(self, key: Key, order: int) -> None:
+        self.key = key
+        self.order = order
+        self.data = memoryview(b"")
+        self.complete = False
+        self.receive: Sink | None = None
+
+    def landing(self, nbytes: int) -> memoryview:
+        """Return new memory for the message."""
+        self.data = memoryview(bytearray(nbytes))
+        return self.data
+
+    def finish(self, source: int, tag: int, nbytes: int) -> None:
+        """Keep the message, or pass it on to the receive that was posted meanwhile."""
+        self.complete = True
+        if self.receive is not None:
+            self.hand_over(self.receive)
+
+    def hand_over(self, receive: Sink) -> None:
+        """Give the message to `receive`, now or when it is complete."""
+        self.receive = receive
+        if not self.complete:
+            return
+        nbytes = len(self.data)
+        receive.landing(nbytes)[:] = self.data
+        receive.finish(self.key[0], self.key[2], nbytes)
+
+
+class Mailbox:
+    """The posted receives and the early messages of one rank."""
+
+    def __init__(self) -> None:
+        self._posted: dict[Key, deque[Receive]] = {}
+        self._wild: list[Receive] = []  # posted with ANY_SOURCE or ANY_TAG
+        self._early: dict[Key, deque[Arrival]] = {}
+        self._order = 0
+
+    def post(self, receive: Receive) -> None:
+        """Match a receive with the first early message that fits, or remember it."""
+        self._order += 1
+        receive.order = self._order
+        arrival = self._take_early(receive.key) if self._early else None
+        if arrival is not None:
+            arrival.hand_over(receive)
+        elif _is_wild(receive.key):
+            self._wild.append(receive)
+        elif (queue := self._posted.get(receive.key)) is not None:
+            queue.append(receive)
+        else:
+            self._posted[receive.key] = deque((receive,))
+
+    def sink_for(self, key: Key) -> Sink:
+        """Return what takes the message that now comes with `key`."""
+        queue = self._posted.get(key)
+        if self._wild:
+            wild = self._take_wild(key, queue[0].order if queue else None)
+            if wild is not None:
+                return wild
+        if queue is None:
+            return self._keep(key)
+        receive = queue.popleft()
+        if not queue:
+            del self._posted[key]
+        return receive
+
+    def _keep(self, key: Key) -> Arrival:
+        self._order += 1
+        arrival = Arrival(key, self._order)
+        self._early.setdefault(key, deque()).append(arrival)
+        return arrival
+
+    def _take_wild(self, key: Key, before: int | None) -> Receive | None:
+        """Remove and return the first wild receive that fits and was posted earlier."""
+        for index, receive in enumerate(self._wild):
+            if _fits(receive.key, key):
+                if before is not None and before < receive.order:
+                    return None
+                return self._wild.pop(index)
+        return None
+
+    def _take_early(self, wanted: Key) -> Arrival | None:
+        """Remove and return the first early message that fits."""
+        keys = [wanted] if not _is_wild(wanted) else [k for k in self._early if _fits(wanted, k)]
+        queues = [self._early[key] for key in keys if key in self._early]
+        if not queues:
+            return None
+        queue = min(queues, key=lambda candidate: candidate[0].order)
+        arrival = queue.popleft()
+        if not queue:
+            del self._early[arrival.key]
+        return arrival
+
+
+def _is_wild(key: Key) -> bool:
+    return key[0] == ANY_SOURCE or key[2] == ANY_TAG
+
+
+def _fits(wanted: Key, key: Key) -> bool:
+    source, context, tag = wanted
+    return context == key[1] and source in (ANY_SOURCE, key[0]) and tag in (ANY_TAG, key[2])

@@ -1,0 +1,217 @@
+"""A field: one value for each cell of a grid, held in a padded block on every rank."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from parcompute import reductions
+from parcompute.boundary import BoundarySpec, GhostFiller, resolve
+from parcompute.box import Box, Index
+from parcompute.errors import ConfigError
+from parcompute.grid import Grid
+from parcompute.halo import check_width
+from parcompute.selection import Key, Selection
+
+_TAG = 100  # of scatter and gather; halo messages have tags below 27
+
+
+class Field:
+    """Values on the cells of a `Grid`.
+
+    Parameters
+    ----------
+    grid : Grid
+        Where the values live.
+    name : str
+        Name in files and messages.
+    dtype : dtype
+        Type of the values.
+    halo : tuple of int
+        Halo and ghost width along each axis.
+    boundary : Boundary or sequence
+        What holds at the walls: one for all, or for each axis one or a (low, high) pair.
+    units, long_name : str
+        Written to files and pictures.
+
+    Attributes
+    ----------
+    padded : ndarray
+        This rank's block with halo and ghosts, shape ``shape_local + 2 halo``. A stencil may put
+        another array in its place: don't keep a reference across a step.
+
+    Raises
+    ------
+    ConfigError
+        If the halo is wider than the smallest block of any rank; the same on every rank.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        name: str,
+        *,
+        dtype: DTypeLike,
+        halo: Index,
+        boundary: BoundarySpec,
+        units: str = "",
+        long_name: str = "",
+    ) -> None:
+        check_width(grid.decomposition, halo)
+        self.grid = grid
+        self.name = name
+        self.dtype = np.dtype(dtype)
+        self.halo = halo
+        self.sides = resolve(boundary, grid.periods)
+        self.units = units
+        self.long_name = long_name or name
+        self.padded: NDArray[Any] = np.zeros(
+            tuple(n + 2 * w for n, w in zip(grid.shape_local, halo, strict=True)), self.dtype
+        )
+        self._spare: NDArray[Any] | None = None
+        self._ghosts = GhostFiller(self.sides, grid.walls, grid.shape_local, halo, grid.spacing)
+
+    @property
+    def shape_global(self) -> Index:
+        """Shape of the whole field."""
+        return self.grid.shape_global
+
+    @property
+    def shape_local(self) -> Index:
+        """Shape of the cells that this rank owns."""
+        return self.grid.shape_local
+
+    @property
+    def owned_box(self) -> Box:
+        """The owned cells in indices of `padded`."""
+        return Box.of_shape(self.shape_local).shift(self.halo)
+
+    @property
+    def owned(self) -> NDArray[Any]:
+        """The owned cells: a plain NumPy view of `padded`."""
+        return self.padded[self.owned_box.slices]
+
+    def spare(self) -> NDArray[Any]:
+        """Return a second padded block, made at the first call, for a kernel to write to."""
+        if self._spare is None:
+            self._spare = np.zeros_like(self.padded)
+        return self._spare
+
+    def swap(self) -> None:
+        """Put the spare block in the place of `padded`, and the other way round."""
+        self.padded, self._spare = self.spare(), self.padded
+
+    def fill(self, function: Callable[..., ArrayLike]) -> None:
+        """Set the owned cells to ``function(*coordinates)``, e.g. ``f(y, x)``.
+
+        The coordinates are cell centres, one broadcastable array for each axis.
+        """
+        self.owned[...] = function(*self.grid.coordinates_local())
+
+    def fill_ghosts(self) -> None:
+        """Fill the ghost cells from the boundaries."""
+        self._ghosts.fill(self.padded)
+
+    def exchange(self, *, corners: bool = True) -> None:
+        """Bring halo and ghost cells up to date; collective."""
+        exchanger = self.grid.exchanger(self.halo, self.dtype, corners=corners)
+        exchanger.exchange(self.padded)
+        self.fill_ghosts()
+
+    def __getitem__(self, key: Key) -> Any:
+        """Return the selected cells, by global index, as an array on every rank; collective."""
+        chosen = Selection.parse(key, self.shape_global)
+        place, local = chosen.within(self.grid.box)
+        result = np.zeros(chosen.shape, self.dtype)
+        for part, values in self.grid.comm.allgather((place, self.owned[local])):
+            result[part] = values
+        return result.reshape(chosen.shape_result)[()]
+
+    def __setitem__(self, key: Key, value: ArrayLike) -> None:
+        """Set the selected cells, by global index; every rank takes its part of `value`."""
+        chosen = Selection.parse(key, self.shape_global)
+        place, local = chosen.within(self.grid.box)
+        whole = np.broadcast_to(np.asarray(value), chosen.shape_result).reshape(chosen.shape)
+        self.owned[local] = whole[place]
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Apply a ufunc to the owned cells; the result is this rank's NumPy array."""
+        arrays = [x.owned if isinstance(x, Field) else x for x in inputs]
+        if "out" in kwargs:
+            kwargs["out"] = tuple(x.owned if isinstance(x, Field) else x for x in kwargs["out"])
+        return getattr(ufunc, method)(*arrays, **kwargs)
+
+    def scatter(self, array: NDArray[Any] | None, root: int = 0) -> None:
+        """Give every rank its block of `array`, which only `root` needs to have; collective.
+
+        Raises
+        ------
+        ConfigError
+            If the array has another shape than the field; on every rank.
+        """
+        comm = self.grid.comm
+        is_root = comm.Get_rank() == root
+        shape = comm.bcast(np.shape(array) if array is not None and is_root else None, root)
+        if shape != self.shape_global:
+            raise ConfigError(
+                f"scatter() of field '{self.name}' expected an array of shape "
+                f"{self.shape_global} on rank {root}, got {shape}."
+            )
+        if is_root and array is not None:
+            self._send_blocks(array, root)
+        else:
+            block = np.empty(self.shape_local, self.dtype)
+            comm.Recv(block, root, _TAG)
+            self.owned[...] = block
+
+    def _send_blocks(self, array: NDArray[Any], root: int) -> None:
+        comm = self.grid.comm
+        for rank in range(comm.Get_size()):
+            block = array[self.grid.decomposition.box(rank).slices]
+            if rank == root:
+                self.owned[...] = block
+            else:
+                comm.Send(np.ascontiguousarray(block, self.dtype), rank, _TAG)
+
+    def gather(self, root: int = 0) -> NDArray[Any] | None:
+        """Return the whole field on `root`, None on the other ranks; collective."""
+        comm = self.grid.comm
+        if comm.Get_rank() != root:
+            comm.Send(np.ascontiguousarray(self.owned), root, _TAG)
+            return None
+        whole = np.empty(self.shape_global, self.dtype)
+        for rank in range(comm.Get_size()):
+            box = self.grid.decomposition.box(rank)
+            if rank == root:
+                whole[box.slices] = self.owned
+            else:
+                block = np.empty(box.shape, self.dtype)
+                comm.Recv(block, rank, _TAG)
+                whole[box.slices] = block
+        return whole
+
+    def sum(self) -> float:
+        """Return the sum of all cells, correctly rounded; collective."""
+        return reductions.total(self.grid.comm, self.owned)
+
+    def mean(self) -> float:
+        """Return the mean of all cells, correctly rounded; collective."""
+        return reductions.mean(self.grid.comm, self.owned)
+
+    def norm(self) -> float:
+        """Return the square root of the sum of squares; collective."""
+        return reductions.norm(self.grid.comm, self.owned)
+
+    def min(self) -> Any:
+        """Return the smallest value, NaN if there is one; collective."""
+        return reductions.smallest(self.grid.comm, self.owned)
+
+    def max(self) -> Any:
+        """Return the largest value, NaN if there is one; collective."""
+        return reductions.largest(self.grid.comm, self.owned)
+
+    def __repr__(self) -> str:
+        return f"Field('{self.name}', {self.dtype}, {self.grid!r})"

@@ -1,0 +1,196 @@
+"""A regular grid of cells: decomposition, communicator and coordinates bound together."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from parcompute import settings
+from parcompute.boundary import BoundarySpec, Dirichlet
+from parcompute.box import Box, Index
+from parcompute.comm import Communicator
+from parcompute.decomposition import Decomposition
+from parcompute.errors import ConfigError
+from parcompute.halo import HaloExchanger, HaloPlan
+
+if TYPE_CHECKING:
+    from parcompute.field import Field
+
+Extent = Sequence[tuple[float, float]]
+
+
+class Grid:
+    """Cells of equal size, cut into one box for each rank.
+
+    The centre of cell i along an axis with the extent (a, b) and n cells is
+    ``a + (i + 1/2) (b - a) / n``; a may be larger than b (an axis that runs downwards).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Cells along each axis, [z, y, x] order; one, two or three axes.
+    extent : sequence of (float, float), optional
+        Position of the low and the high wall of each axis; default (0, n): unit cells.
+    comm : Communicator
+        The ranks that share the grid.
+    periods : bool or sequence of bool
+        Whether the axes wrap around.
+    dims : tuple of int, optional
+        Ranks along each axis; default ``backend.dims``, else the least halo surface.
+    units : str
+        Unit of length, written to files and pictures.
+
+    Raises
+    ------
+    ConfigError
+        If shape, extent or dims cannot be used; the same on every rank.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        extent: Extent | None = None,
+        *,
+        comm: Communicator,
+        periods: bool | Sequence[bool] = False,
+        dims: Index | None = None,
+        units: str = "",
+    ) -> None:
+        self.shape_global = _checked_shape(shape)
+        self.extent = _checked_extent(extent, self.shape_global)
+        self.comm = comm
+        self.units = units
+        ndim = len(self.shape_global)
+        wraps = (periods,) * ndim if isinstance(periods, bool) else tuple(periods)
+        self.decomposition = Decomposition.plan(
+            self.shape_global, comm.Get_size(), wraps, dims or settings.current().dims
+        )
+        self.box: Box = self.decomposition.box(comm.Get_rank())
+        self.plans: dict[Hashable, Any] = {}  # made once, live as long as the grid
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape_global)
+
+    @property
+    def shape_local(self) -> Index:
+        """Cells that this rank owns along each axis."""
+        return self.box.shape
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes: the last of z, y, x."""
+        return ("z", "y", "x")[-self.ndim :]
+
+    @property
+    def periods(self) -> tuple[bool, ...]:
+        """Whether each axis wraps around."""
+        return self.decomposition.topology.periods
+
+    @property
+    def dims(self) -> Index:
+        """Ranks along each axis."""
+        return self.decomposition.topology.dims
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Cell size along each axis (positive) [length]."""
+        return tuple(
+            abs(b - a) / n for (a, b), n in zip(self.extent, self.shape_global, strict=True)
+        )
+
+    @property
+    def cell_volume(self) -> float:
+        """Length, area or volume of a cell."""
+        return float(np.prod(self.spacing))
+
+    @property
+    def walls(self) -> tuple[tuple[bool, bool], ...]:
+        """Whether this rank touches the (low, high) wall of each axis."""
+        return tuple(
+            (not p and a == 0, not p and b == n)
+            for p, a, b, n in zip(
+                self.periods, self.box.start, self.box.stop, self.shape_global, strict=True
+            )
+        )
+
+    def coordinates_global(self, axis: int) -> NDArray[np.float64]:
+        """Return the cell centres along `axis`, shape (n,)."""
+        return self._centres(axis, 0, self.shape_global[axis])
+
+    def coordinates_local(self) -> list[NDArray[np.float64]]:
+        """Return the centres of the owned cells, one broadcastable array for each axis."""
+        return [
+            self._centres(axis, a, b).reshape((-1, *(1,) * (self.ndim - 1 - axis)))
+            for axis, (a, b) in enumerate(zip(self.box.start, self.box.stop, strict=True))
+        ]
+
+    def _centres(self, axis: int, start: int, stop: int) -> NDArray[np.float64]:
+        low, high = self.extent[axis]
+        step = (high - low) / self.shape_global[axis]
+        return low + (np.arange(start, stop) + 0.5) * step
+
+    def field(
+        self,
+        name: str,
+        *,
+        dtype: DTypeLike = np.float64,
+        halo: int | Sequence[int] = 1,
+        boundary: BoundarySpec | None = None,
+        units: str = "",
+        long_name: str = "",
+    ) -> Field:
+        """Return a new field of zeros on this grid; see `Field` for the parameters."""
+        from parcompute.field import Field
+
+        width = (halo,) * self.ndim if isinstance(halo, int) else tuple(halo)
+        return Field(
+            self,
+            name,
+            dtype=dtype,
+            halo=width,
+            boundary=Dirichlet(0.0) if boundary is None else boundary,
+            units=units,
+            long_name=long_name,
+        )
+
+    def exchanger(self, width: Index, dtype: DTypeLike, *, corners: bool) -> HaloExchanger:
+        """Return the exchanger for halos of `width`, made at the first call; collective."""
+        key = ("exchanger", tuple(width), np.dtype(dtype).str, corners)
+        if key not in self.plans:
+            plan = HaloPlan.build(
+                self.decomposition, self.comm.Get_rank(), tuple(width), corners=corners
+            )
+            self.plans[key] = HaloExchanger(plan, self.comm, dtype)
+        exchanger: HaloExchanger = self.plans[key]
+        return exchanger
+
+    def __repr__(self) -> str:
+        cells = " x ".join(map(str, self.shape_global))
+        ranks = " x ".join(map(str, self.dims))
+        return f"Grid({cells} cells on {ranks} ranks, this rank owns {self.box})"
+
+
+def _checked_shape(shape: Sequence[int]) -> Index:
+    cells = tuple(int(n) for n in shape)
+    if not 1 <= len(cells) <= 3 or min(cells) < 1:
+        raise ConfigError(
+            f"A grid needs one to three axes with at least one cell each, got shape {list(cells)}."
+        )
+    return cells
+
+
+def _checked_extent(extent: Extent | None, shape: Index) -> tuple[tuple[float, float], ...]:
+    if extent is None:
+        return tuple((0.0, float(n)) for n in shape)
+    pairs = tuple((float(a), float(b)) for a, b in extent)
+    if len(pairs) != len(shape) or any(a == b for a, b in pairs):
+        raise ConfigError(
+            f"The extent must give two different wall positions for each of {len(shape)} axes, "
+            f"got {[list(p) for p in pairs]}."
+        )
+    return pairs

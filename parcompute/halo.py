@@ -1,0 +1,210 @@
+"""Halo exchange in two parts: a pure plan (what goes to whom) and an exchanger (that moves it).
+
+Layout of one axis of a padded block, halo width w, n owned cells::
+
+      |<- w ->|<- w ->|             |<- w ->|<- w ->|
+      +-------+-------+-------------+-------+-------+
+      | recv  | send  |             | send  | recv  |
+      | from  | to    |             | to    | from  |
+      | below | below |             | above | above |
+      +-------+-------+-------------+-------+-------+
+      0       w      2w             n      n+w     n+2w
+
+Along the other axes a message spans the owned cells, so that faces and corners are
+separate messages, and a plan without corners sends faces only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from parcompute.box import Box, Index
+from parcompute.comm import Communicator
+from parcompute.decomposition import Decomposition
+from parcompute.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One message of a halo exchange, as seen by one rank.
+
+    Attributes
+    ----------
+    direction : tuple of int
+        Where the peer is: -1, 0 or 1 along each axis.
+    peer : int
+        The rank to send to and to receive from.
+    send, recv : Box
+        Cells to send and to fill, in indices of the padded block.
+    send_tag, recv_tag : int
+        The number of the direction in which the message travels.
+    """
+
+    direction: Index
+    peer: int
+    send: Box
+    recv: Box
+    send_tag: int
+    recv_tag: int
+
+
+@dataclass(frozen=True, slots=True)
+class HaloPlan:
+    """What one rank sends and receives in an exchange; pure arithmetic.
+
+    Parameters
+    ----------
+    rank : int
+        The rank whose plan this is.
+    width : tuple of int
+        Halo width along each axis.
+    transfers : tuple of Transfer
+        At most one for each direction.
+    """
+
+    rank: int
+    width: Index
+    transfers: tuple[Transfer, ...]
+
+    def remote_sides(self) -> tuple[tuple[bool, bool], ...]:
+        """Whether the (low, high) side of each axis is filled by a message from another rank."""
+        remote = {t.direction for t in self.transfers if t.peer != self.rank}
+        return tuple(
+            (any(d[axis] < 0 for d in remote), any(d[axis] > 0 for d in remote))
+            for axis in range(len(self.width))
+        )
+
+    @classmethod
+    def build(
+        cls, decomposition: Decomposition, rank: int, width: Index, *, corners: bool = False
+    ) -> HaloPlan:
+        """Plan the exchange of `rank`; with `corners` also across edges and corners.
+
+        Raises
+        ------
+        ConfigError
+            If the halo is wider than the smallest block of any rank.
+        """
+        check_width(decomposition, width)
+        shape = decomposition.box(rank).shape
+        transfers = []
+        for direction in directions(decomposition.ndim, corners=corners):
+            peer = decomposition.topology.neighbour(rank, direction)
+            if peer is None or any(d and not w for d, w in zip(direction, width, strict=True)):
+                continue
+            transfers.append(
+                Transfer(
+                    direction,
+                    peer,
+                    _edge(shape, width, direction, outside=False),
+                    _edge(shape, width, direction, outside=True),
+                    _tag(direction),
+                    _tag(tuple(-d for d in direction)),
+                )
+            )
+        return cls(rank, tuple(width), tuple(transfers))
+
+
+def check_width(decomposition: Decomposition, width: Index) -> None:
+    """Raise ConfigError on every rank alike if a halo does not fit into the smallest block."""
+    for axis, (w, n, d) in enumerate(
+        zip(width, decomposition.shape_global, decomposition.topology.dims, strict=True)
+    ):
+        if w > n // d:
+            raise ConfigError(
+                f"The halo along axis {axis} is {w} cells wide, but {d} ranks on {n} cells leave a "
+                f"block of only {n // d}: use fewer ranks along this axis (backend.dims, "
+                f"backend.ranks) or a larger grid."
+            )
+
+
+def directions(ndim: int, *, corners: bool) -> list[Index]:
+    """Return the unit steps to all neighbours, or only to those across a face."""
+    steps = (step for step in product((-1, 0, 1), repeat=ndim) if any(step))
+    return [step for step in steps if corners or sum(map(abs, step)) == 1]
+
+
+def _tag(direction: Index) -> int:
+    tag = 0
+    for step in direction:
+        tag = 3 * tag + step + 1
+    return tag
+
+
+def _edge(shape: Index, width: Index, direction: Index, *, outside: bool) -> Box:
+    start, stop = [], []
+    for n, w, step in zip(shape, width, direction, strict=True):
+        low = {-1: 0 if outside else w, 0: w, 1: n + w if outside else n}[step]
+        start.append(low)
+        stop.append(low + (w if step else n))
+    return Box(tuple(start), tuple(stop))
+
+
+class HaloExchanger:
+    """Moves halos by persistent point-to-point messages, one buffer for each neighbour.
+
+    Parameters
+    ----------
+    plan : HaloPlan
+        What to move.
+    comm : Communicator
+        The ranks; every rank makes its exchangers in the same order.
+    dtype : dtype
+        Type of the arrays to be exchanged.
+    """
+
+    def __init__(self, plan: HaloPlan, comm: Communicator, dtype: DTypeLike) -> None:
+        self.plan = plan
+        self._busy = False
+        self._copies = [
+            (t.recv.slices, _opposite(plan, t).send.slices)
+            for t in plan.transfers
+            if t.peer == plan.rank
+        ]
+        remote = [t for t in plan.transfers if t.peer != plan.rank]
+        self._sends = [(t.send.slices, np.empty(t.send.shape, dtype)) for t in remote]
+        self._recvs = [(t.recv.slices, np.empty(t.recv.shape, dtype)) for t in remote]
+        self._requests: list[Any] = [
+            comm.Recv_init(buffer, t.peer, t.recv_tag)
+            for t, (_, buffer) in zip(remote, self._recvs, strict=True)
+        ] + [
+            comm.Send_init(buffer, t.peer, t.send_tag)
+            for t, (_, buffer) in zip(remote, self._sends, strict=True)
+        ]
+
+    def start(self, padded: NDArray[Any]) -> None:
+        """Send the edges of `padded`; the halo of `padded` is undefined until `finish`."""
+        if self._busy:
+            raise RuntimeError("start() was called twice; call finish() on the exchange first.")
+        self._busy = True
+        for to, source in self._copies:
+            padded[to] = padded[source]
+        for slices, buffer in self._sends:
+            buffer[...] = padded[slices]
+        if self._requests:
+            type(self._requests[0]).Startall(self._requests)
+
+    def finish(self, padded: NDArray[Any]) -> None:
+        """Wait for the messages and fill the halo of `padded`."""
+        if not self._busy:
+            raise RuntimeError("finish() was called without start().")
+        if self._requests:
+            type(self._requests[0]).Waitall(self._requests)
+        for slices, buffer in self._recvs:
+            padded[slices] = buffer
+        self._busy = False
+
+    def exchange(self, padded: NDArray[Any]) -> None:
+        """Start and finish."""
+        self.start(padded)
+        self.finish(padded)
+
+
+def _opposite(plan: HaloPlan, transfer: Transfer) -> Transfer:
+    back = tuple(-d for d in transfer.direction)
+    return next(t for t in plan.transfers if t.direction == back)

@@ -1,0 +1,123 @@
+"""Read an array that a user brings: .npy, .npz, HDF5/netCDF-4 and image files."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parcompute.box import Index
+from parcompute.errors import ConfigError
+
+_HDF5 = {".h5", ".hdf5", ".nc", ".nc4"}
+_IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif"}
+
+
+def read_array(source: str, shape: Index) -> NDArray[np.float64]:
+    """Return the array that ``FILE[:NAME]`` names, as float64.
+
+    Parameters
+    ----------
+    source : str
+        A file of type .npy, .npz, .h5/.hdf5/.nc or an image (read as grey levels from 0 to 1);
+        ``:NAME`` chooses the array in a file that holds several. ``pkg://PACKAGE/FILE`` is a
+        file inside an installed Python package.
+    shape : tuple of int
+        The shape that is needed.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or the array has another shape or holds NaN or infinity.
+    """
+    path, name = _split(source)
+    try:
+        array = np.asarray(_read(path, name))
+    except ConfigError:
+        raise
+    except Exception as error:  # the readers raise whatever they like on a damaged file
+        raise ConfigError(f"'{path}' cannot be read as an array: {error}.") from None
+    if array.dtype.kind not in "biuf":
+        raise ConfigError(f"'{source}' holds {array.dtype} values; real numbers are needed.")
+    if array.shape != tuple(shape):
+        raise ConfigError(
+            f"'{source}' has the shape {list(array.shape)}, but the grid has {list(shape)}: set "
+            f"experiment.shape=[{','.join(map(str, array.shape))}] or choose another array."
+        )
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        raise ConfigError(
+            f"'{source}' holds {len(bad)} values that are NaN or infinite, the first at index "
+            f"{bad[0].tolist()}: fill them before the run."
+        )
+    return array.astype(np.float64)
+
+
+def _split(source: str) -> tuple[Path, str | None]:
+    prefix = "pkg://"
+    text = source.removeprefix(prefix)
+    file, colon, name = text.rpartition(":")
+    if not colon or Path(text).suffix.lower() in {".npy", ".npz", *_HDF5, *_IMAGES}:
+        file, name = text, ""
+    path = _in_package(file) if source.startswith(prefix) else Path(file).expanduser()
+    if not path.is_file():
+        raise ConfigError(f"The file '{path}' does not exist.")
+    return path, name or None
+
+
+def _in_package(text: str) -> Path:
+    package, _, rest = text.partition("/")
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigError(f"'pkg://{text}' names the Python package '{package}', not installed.")
+    return Path(spec.submodule_search_locations[0]) / rest
+
+
+def _read(path: Path, name: str | None) -> Any:
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return np.load(path, allow_pickle=False)
+    if suffix == ".npz":
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = [key for key in archive.files if archive[key].ndim]
+            return archive[_chosen(path, name, archive.files, arrays)]
+    if suffix in _HDF5:
+        return _read_hdf5(path, name)
+    if suffix in _IMAGES:
+        return _read_image(path)
+    known = sorted({".npy", ".npz", *_HDF5, *_IMAGES})
+    raise ConfigError(f"'{path}' has the type '{suffix}'; known are {', '.join(known)}.")
+
+
+def _chosen(path: Path, name: str | None, names: list[str], arrays: list[str]) -> str:
+    if name is None and len(arrays) == 1:
+        return arrays[0]
+    if name not in names:
+        got = "no name was given" if name is None else f"'{name}' is not in it"
+        raise ConfigError(
+            f"'{path}' holds the arrays {', '.join(names)}, and {got}: write {path.name}:NAME."
+        )
+    return name
+
+
+def _read_hdf5(path: Path, name: str | None) -> Any:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        names: list[str] = []
+        file.visititems(lambda n, node: names.append(n) if hasattr(node, "shape") else None)
+        fields = [n for n in names if file[n].ndim > 1]
+        key = name.lstrip("/") if name else None
+        return file[_chosen(path, key, names, fields)][()]
+
+
+def _read_image(path: Path) -> Any:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        if image.mode.startswith(("I", "F")):
+            return np.asarray(image, np.float64)
+        return np.asarray(image.convert("L"), np.float64) / 255

@@ -1,0 +1,91 @@
+"""Read ``fields.h5`` of a run, whole or a slab of each snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parcompute.box import Box, Index
+from parcompute.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file holds.
+
+    Attributes
+    ----------
+    fields : tuple of str
+        Names of the fields.
+    shape : tuple of int
+        Shape of a snapshot, [z, y, x].
+    axes : dict of str to ndarray
+        Cell centres.
+    steps, times : ndarray
+        Of the complete snapshots.
+    units, long_names : dict of str to str
+        Of the fields, and of time and the axes.
+    """
+
+    fields: tuple[str, ...]
+    shape: Index
+    axes: dict[str, NDArray[np.float64]]
+    steps: NDArray[np.int64]
+    times: NDArray[np.float64]
+    units: dict[str, str]
+    long_names: dict[str, str]
+
+
+class Reader:
+    """An open file; any number of ranks may read the same file, each on its own.
+
+    Raises
+    ------
+    ConfigError
+        If the file does not exist, or is not one that parcompute wrote.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import h5py
+
+        try:
+            self._file = h5py.File(path, "r", locking=False)
+            self.contents = self._contents()
+        except (OSError, KeyError) as error:
+            raise ConfigError(f"'{path}' cannot be read as the fields of a run: {error}.") from None
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def _contents(self) -> Contents:
+        file = self._file
+        done = file["step"][:] >= 0
+        named = [n for n in file if n not in ("time", "step") and file[n].ndim > 1]
+        shape = file[named[0]].shape[1:]
+        axes = ("z", "y", "x")[-len(shape) :] if len(shape) > 1 else ("x",)
+        return Contents(
+            tuple(named),
+            tuple(shape),
+            {name: file[name][:] for name in axes},
+            file["step"][:][done],
+            file["time"][:][done],
+            {name: _text(file[name].attrs.get("units", "")) for name in file},
+            {name: _text(file[name].attrs.get("long_name", name)) for name in file},
+        )
+
+    def read(self, field: str, index: int, box: Box | None = None) -> NDArray[Any]:
+        """Return snapshot `index` of `field`, or its cells in `box`."""
+        part = () if box is None else box.slices
+        values: NDArray[Any] = self._file[field][(index, *part)]
+        return values
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,1 @@
+"""Runs: experiments, where they are found, the driver loop, the run directory, the engines."""

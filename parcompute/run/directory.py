@@ -1,0 +1,140 @@
+"""The run directory: what stands in it, and the record ``run.json``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from parcompute._version import __version__
+from parcompute.errors import ConfigError
+
+FIELDS = "fields.h5"
+RECORD = "run.json"
+DIAGNOSTICS = "diagnostics.csv"
+TIMINGS = "timings.json"
+LOG = "log.txt"
+PREVIEW = "preview.png"
+ANALYSIS = "analysis.csv"
+
+_PACKAGES = ("numpy", "numba", "h5py", "mpi4py", "hydra-core", "matplotlib")
+
+
+def read_record(directory: Path) -> dict[str, Any]:
+    """Return ``run.json`` of a run directory.
+
+    Raises
+    ------
+    ConfigError
+        If `directory` is not a run directory.
+    """
+    try:
+        record: dict[str, Any] = json.loads((directory / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"'{directory}' is not a run directory: {RECORD} in it cannot be read ({error})."
+        ) from None
+    return record
+
+
+def write_json(file: Path, values: Any) -> None:
+    """Write `values` to `file` in one piece: a reader sees the old file or the new one."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    draft.replace(file)
+
+
+def update_record(directory: Path, **changes: Any) -> None:
+    """Change entries of ``run.json``."""
+    file = directory / RECORD
+    record = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    write_json(file, {**record, **changes})
+
+
+def discard(folder: Path) -> None:
+    """Remove a run directory in which nothing but the configuration has been written."""
+    for path in folder.glob(".hydra/*"):
+        path.unlink()
+    for empty in (folder / ".hydra", folder, folder.parent):
+        try:
+            empty.rmdir()
+        except OSError:
+            return
+
+
+def environment() -> dict[str, Any]:
+    """Return what a reader needs to know to repeat the run: versions, commit, host, command."""
+    return {
+        "parcompute": __version__,
+        "python": platform.python_version(),
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "git_commit": git_commit(Path.cwd()),
+        "host": platform.node(),
+        "command": sys.orig_argv,
+        "started": now(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def now() -> str:
+    """Return the time in UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def git_commit(folder: Path) -> str | None:
+    """Return the commit checked out around `folder`, None outside of Git.
+
+    Read from the files of the repository: no process may be forked once MPI has started.
+    """
+    for parent in (folder, *folder.parents):
+        git = parent / ".git"
+        if git.is_dir():
+            return _resolve(git)
+    return None
+
+
+def _resolve(git: Path) -> str | None:
+    try:
+        head = (git / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head
+        name = head.removeprefix("ref: ")
+        if (git / name).exists():
+            return (git / name).read_text().strip()
+        packed = (git / "packed-refs").read_text().splitlines()
+        return next((line.split()[0] for line in packed if line.endswith(f" {name}")), None)
+    except OSError:
+        return None
+
+
+class Table:
+    """A CSV file that grows by one row at a time; the columns are those of the first row."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._columns: list[str] = []
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add a row; floats keep all their digits."""
+        with self._file.open("a", newline="", encoding="utf-8") as stream:
+            if not self._columns:
+                self._columns = list(row)
+                csv.writer(stream).writerow(self._columns)
+            csv.writer(stream).writerow([_plain(row[name]) for name in self._columns])
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` so that str() gives its shortest exact form, also for NumPy numbers."""
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,257 @@
+"""The driver: what every rank of a run does, from set-up to the last snapshot."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parcompute import reductions, settings
+from parcompute.comm import Communicator
+from parcompute.errors import ConfigError, DivergenceError
+from parcompute.field import Field
+from parcompute.grid import Grid
+from parcompute.io.collective import on_root
+from parcompute.io.layout import Layout
+from parcompute.io.writers import Writer, open_writer
+from parcompute.run import directory, registry
+from parcompute.run.experiment import Experiment
+from parcompute.run.progress import Progress, logger
+from parcompute.run.report import Report
+from parcompute.run.spec import RunSpec
+from parcompute.timing import Timers
+
+_PIECES = 100  # the steps are made in at most this many pieces, to show progress in between
+_GUARD = 10  # steps between two searches for NaN: they cost at most a tenth of a sweep each
+
+
+def run_rank(comm: Communicator, spec: RunSpec, engine: str) -> Report:
+    """Make the run as one of its ranks; collective.
+
+    Raises
+    ------
+    ConfigError
+        Before anything is written, on every rank, if the run cannot be made.
+    DivergenceError
+        On every rank, if a field holds NaN or infinity.
+    """
+    dims = None if spec.backend.dims is None else tuple(spec.backend.dims)
+    with settings.use(settings.Settings(engine=spec.kernels.engine, dims=dims)):
+        experiment = registry.build(Path(spec.path), spec.parameters)
+        run = Run(comm, spec, engine, experiment)
+        return run.make()
+
+
+class Run:
+    """One experiment on its way through its steps, as seen by one rank."""
+
+    def __init__(
+        self, comm: Communicator, spec: RunSpec, engine: str, experiment: Experiment
+    ) -> None:
+        self.comm, self.spec, self.engine, self.experiment = comm, spec, engine, experiment
+        self.is_root = comm.Get_rank() == 0
+        self.directory = Path(spec.directory)
+        self.timers = Timers()
+        with self.timers.phase("setup"):
+            experiment.setup(comm)
+        self.fields = _chosen(experiment.fields(), spec.output.fields)
+        self.grid: Grid | None = self.fields[0].grid if self.fields else None
+        self.cells = int(np.prod(self.grid.shape_global)) if self.grid else 0
+        self.schedule = _schedule(experiment.steps, spec.output.every)
+
+    def make(self) -> Report:
+        """Make all steps with their output; return the report."""
+        say = on_start(self)
+        progress = Progress(self.experiment.steps, self.cells, say) if self.is_root else None
+        writer = self._open_writer()
+        table = directory.Table(self.directory / directory.DIAGNOSTICS)
+        try:
+            self._output(writer, table, 0, 0)
+            for index, (step, target) in enumerate(pairwise(self.schedule), start=1):
+                self._advance(step, target, progress)
+                self._output(writer, table, index, target)
+        finally:
+            if progress is not None:
+                progress.close()
+        if writer is not None:
+            with self.timers.phase("output"):
+                writer.close()
+        return self._finish(writer)
+
+    def _open_writer(self) -> Writer | None:
+        if self.grid is None:
+            return None
+        attributes = {"title": self.spec.experiment, "source": "parcompute"}
+        layout = Layout.of(
+            self.grid,
+            self.fields,
+            len(self.schedule),
+            self.experiment.time_units,
+            attributes,
+        )
+        path = self.directory / directory.FIELDS
+        with self.timers.phase("output"):
+            return open_writer(path, layout, self.comm, self.spec.output.compression)
+
+    def _advance(self, step: int, target: int, progress: Progress | None) -> None:
+        piece = max(1, -(-self.experiment.steps // _PIECES))
+        checked = step
+        while step < target:
+            count = min(piece, target - step)
+            with self.timers.phase("steps"):
+                self.experiment.advance(count)
+            step += count
+            if progress is not None:
+                progress.update(step)
+            if step - checked >= _GUARD and step < target:
+                self._guard(step)
+                checked = step
+
+    def _output(self, writer: Writer | None, table: directory.Table, index: int, step: int) -> None:
+        self._guard(step)
+        time = step * self.experiment.dt
+        with self.timers.phase("measure"):
+            measures = self.experiment.measure()
+        if self.is_root:
+            table.append({"step": step, "time": time, **measures})
+        if writer is not None:
+            with self.timers.phase("output"):
+                writer.write(index, step, time, self.fields)
+
+    def _guard(self, step: int) -> None:
+        """Stop the run on every rank if a field is no longer finite."""
+        with self.timers.phase("guard"):
+            for field in self.experiment.fields().values():
+                guard(field, step)
+
+    def _finish(self, writer: Writer | None) -> Report:
+        _save_timings(self.comm, self.timers, self.directory)
+        return Report(
+            directory=self.spec.directory,
+            engine=self.engine,
+            ranks=self.comm.Get_size(),
+            dims=self.grid.dims if self.grid else None,
+            steps=self.experiment.steps,
+            cells=self.cells,
+            seconds=self.timers.seconds.get("steps", 0.0),
+            errors=self._errors(),
+            memory=self.comm.allreduce(peak_memory(), op=max),
+            writer=writer.name if writer else "no fields",
+        )
+
+    def _errors(self) -> dict[str, dict[str, float]]:
+        exact = self.experiment.exact(self.experiment.steps * self.experiment.dt)
+        return {f.name: errors(f, exact[f.name]) for f in self.fields if f.name in exact}
+
+
+def on_start(run: Run) -> Callable[[str], None]:
+    """Write the record of the run; return what prints lines on rank 0, and nothing elsewhere."""
+
+    def begin() -> None:
+        directory.write_json(
+            run.directory / directory.RECORD,
+            {
+                "status": "running",
+                "config": run.spec.config(),
+                "experiment_file": run.spec.path,
+                "engine": run.engine,
+                "ranks": run.comm.Get_size(),
+                "dims": run.grid.dims if run.grid else None,
+                **directory.environment(),
+            },
+        )
+
+    on_root(run.comm, begin)
+    if not run.is_root:
+        return lambda _: None
+    say = logger(run.directory / directory.LOG)
+    shape = " x ".join(map(str, run.grid.shape_global)) + " cells, " if run.grid else ""
+    ranks = f"{run.comm.Get_size()} rank{'s' * (run.comm.Get_size() != 1)}"
+    say(
+        f"{run.spec.experiment}: {shape}{run.experiment.steps} steps, {run.engine}, {ranks}, "
+        f"{run.spec.backend.threads} thread{'s' * (run.spec.backend.threads != 1)} each"
+    )
+    return say
+
+
+def _chosen(fields: dict[str, Field], names: list[str] | None) -> list[Field]:
+    unknown = [name for name in names or [] if name not in fields]
+    if unknown:
+        raise ConfigError(
+            f"output.fields names {', '.join(unknown)}; the experiment has the fields "
+            f"{', '.join(fields)}."
+        )
+    return [fields[name] for name in (fields if names is None else names)]
+
+
+def _schedule(steps: int, every: int) -> list[int]:
+    """Return the steps at which there is output: the first, every so many, and the last."""
+    return sorted({0, *(range(0, steps, every) if every else ()), steps})
+
+
+def guard(field: Field, step: int) -> None:
+    """Raise DivergenceError on every rank if `field` holds NaN or infinity; collective.
+
+    The sum of the block finds them in one pass over memory; only then is the cell searched for.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspicious = not np.isfinite(np.add.reduce(field.owned, axis=None))
+    found: tuple[tuple[int, ...], float] | None = None
+    if suspicious:
+        cells = np.argwhere(~np.isfinite(field.owned))
+        if len(cells):
+            local = tuple(int(i) for i in cells[0])
+            index = tuple(i + o for i, o in zip(local, field.grid.box.start, strict=True))
+            found = (index, float(field.owned[local]))
+    first = field.grid.comm.allreduce(found, op=_first)
+    if first is not None:
+        raise DivergenceError(
+            f"Field '{field.name}' is {first[1]} at step {step}, global index {list(first[0])}: "
+            f"the computation has diverged; a smaller time step may help."
+        )
+
+
+def _first(a: Any, b: Any) -> Any:
+    if a is None or b is None:
+        return b if a is None else a
+    return min(a, b, key=lambda found: found[0])
+
+
+def errors(field: Field, solution: Callable[..., Any]) -> dict[str, float]:
+    """Return the largest and the root-mean-square error of `field`; collective."""
+    difference = field.owned - solution(*field.grid.coordinates_local())
+    comm = field.grid.comm
+    return {
+        "max": reductions.largest(comm, np.abs(difference)),
+        "rms": reductions.mean(comm, difference * difference) ** 0.5,
+    }
+
+
+def _save_timings(comm: Communicator, timers: Timers, folder: Path) -> None:
+    """Write the seconds of each phase: least, mean and most over the ranks."""
+
+    def combine(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
+        return {k: (min(a[k][0], b[k][0]), a[k][1] + b[k][1], max(a[k][2], b[k][2])) for k in a}
+
+    local = {name: (s, s, s) for name, s in timers.seconds.items()}
+    phases = comm.allreduce(local, op=combine)
+    size = comm.Get_size()
+    if comm.Get_rank() == 0:
+        rows = {k: {"min": v[0], "mean": v[1] / size, "max": v[2]} for k, v in phases.items()}
+        directory.write_json(folder / directory.TIMINGS, {"ranks": size, "seconds": rows})
+
+
+def peak_memory() -> int:
+    """Return the largest resident memory that this process has had [bytes]."""
+    if sys.platform == "linux":
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+

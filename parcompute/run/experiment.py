@@ -1,0 +1,86 @@
+"""What a user writes: the parameters, fields and step of one computation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from parcompute.comm import Communicator
+from parcompute.field import Field
+from parcompute.io.arrays import read_array
+from parcompute.io.collective import on_root
+
+Solution = Callable[..., Any]
+
+
+class Experiment:
+    """Base of all experiments; a subclass is a dataclass whose fields are ``experiment.*``.
+
+    A subclass defines `setup` and either `step` or `advance`; the driver owns the loop, the
+    output and everything else that is not the computation itself. The first line of its docstring
+    is shown by ``parcompute list``.
+
+    Attributes
+    ----------
+    steps : int
+        How many steps the run makes.
+    dt : float
+        Time of one step; 1 if the subclass does not define it.
+    time_units : str
+        Unit of `dt`.
+    """
+
+    steps: int = 0
+    dt = 1.0
+    time_units = ""
+
+    def validate(self) -> None:
+        """Raise `ConfigError` where the parameters make no sense; called before anything else."""
+
+    def setup(self, comm: Communicator) -> None:
+        """Make grid and fields, and set the initial values."""
+        raise NotImplementedError(f"{type(self).__name__} must define setup(self, comm).")
+
+    def step(self) -> None:
+        """Make one step."""
+        raise NotImplementedError(f"{type(self).__name__} must define step() or advance(n).")
+
+    def advance(self, n: int) -> None:
+        """Make `n` steps; the driver asks for as many as there are up to the next output."""
+        for _ in range(n):
+            self.step()
+
+    def measure(self) -> dict[str, float]:
+        """Return numbers to be recorded at every output, the same on every rank."""
+        return {}
+
+    def exact(self, time: float) -> dict[str, Solution]:
+        """Return the exact solution at `time` by field name, as functions of the coordinates.
+
+        It must follow from the parameters alone: ``parcompute analyze`` calls it without `setup`.
+        """
+        return {}
+
+    def fields(self) -> dict[str, Field]:
+        """Return the fields that are attributes of the experiment, by name."""
+        return {v.name: v for v in vars(self).values() if isinstance(v, Field)}
+
+    def load(self, field: Field, source: str) -> None:
+        """Set `field` from ``FILE[:NAME]``: rank 0 reads, then the array is scattered; collective.
+
+        Raises
+        ------
+        ConfigError
+            On every rank, if the file cannot be read or does not suit the field.
+        """
+        comm = field.grid.comm
+        array: np.ndarray[Any, Any] | None = None
+
+        def read() -> None:
+            nonlocal array
+            array = read_array(source, field.shape_global)
+
+        on_root(comm, read)
+        field.scatter(array)

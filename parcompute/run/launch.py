@@ -1,0 +1,110 @@
+"""Start ranks on the engine that the configuration names, from a process that is not a rank."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from parcompute.comm import Communicator
+from parcompute.comm.cores import physical_cores
+from parcompute.comm.launcher import without_launcher
+from parcompute.errors import ConfigError, ParcomputeError, RankError
+from parcompute.run.spec import Backend
+
+
+class AlreadyReported(ParcomputeError):
+    """The ranks failed and have said why."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(f"the ranks ended with exit code {exit_code}")
+        self.exit_code = exit_code
+
+
+def chosen(backend: Backend) -> tuple[str, int]:
+    """Return the engine and the number of ranks that `backend` means outside of a launcher.
+
+    Raises
+    ------
+    ConfigError
+        If more than one rank is asked of the serial engine.
+    """
+    ranks = backend.ranks or (1 if backend.name == "serial" else physical_cores())
+    engine = backend.name
+    if engine == "auto":
+        engine = "multiprocessing" if ranks > 1 else "serial"
+    if engine == "serial" and ranks > 1:
+        raise ConfigError(
+            f"backend=serial has one rank, but backend.ranks={ranks}: use backend=multiprocessing."
+        )
+    return engine, ranks
+
+
+def start(
+    engine: str, ranks: int, threads: int, function: Callable[..., Any], args: tuple[Any, ...]
+) -> Any:
+    """Run ``function(comm, *args)`` on new ranks and return the result of rank 0.
+
+    Raises
+    ------
+    ParcomputeError
+        As a rank raised it; RankError if it raised anything else; AlreadyReported by MPI ranks,
+        which report for themselves.
+    """
+    if engine == "mpi":
+        return _under_mpiexec(ranks, threads, function, args)
+    if engine == "serial":
+        return _serial(function, args)
+    from parcompute.comm.process.supervisor import launch
+
+    return launch(function, ranks, args, threads=threads)[0]
+
+
+def _serial(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    from parcompute.comm.serial import serial
+
+    try:
+        return function(serial(), *args)
+    except ParcomputeError:
+        raise
+    except Exception:
+        raise RankError(0, traceback.format_exc()) from None
+
+
+def _under_mpiexec(
+    ranks: int, threads: int, function: Callable[..., Any], args: tuple[Any, ...]
+) -> Any:
+    """Start workers under the mpiexec of the MPI library in use, and wait for them."""
+    from parcompute.comm.mpiexec import mpiexec_command
+
+    command = [*mpiexec_command(ranks), sys.executable, "-m", "parcompute.run.worker"]
+    environment = without_launcher() | {"OMP_NUM_THREADS": str(threads)}
+    with tempfile.TemporaryDirectory(prefix="parcompute-") as folder:
+        task, result = Path(folder, "task"), Path(folder, "result")
+        task.write_bytes(pickle.dumps((function, args)))
+        code = subprocess.run(
+            [*command, str(task), str(result)], env=environment, check=False
+        ).returncode
+        if code or not result.exists():
+            raise AlreadyReported(code or 1)
+        return pickle.loads(result.read_bytes())
+
+
+def check_launched(backend: Backend, comm: Communicator) -> None:
+    """Raise ConfigError where `backend` contradicts the MPI launcher of this process."""
+    size = comm.Get_size()
+    if backend.name not in ("auto", "mpi"):
+        raise ConfigError(
+            f"backend={backend.name}, but a launcher started {size} MPI rank"
+            f"{'s' * (size != 1)}: leave backend out, or start parcompute without mpiexec or srun."
+        )
+    if backend.ranks not in (None, size):
+        raise ConfigError(
+            f"backend.ranks={backend.ranks}, but the launcher started {size}: leave it out, or "
+            f"give the launcher the same number."
+        )

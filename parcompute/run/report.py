@@ -1,0 +1,80 @@
+"""What a finished run tells about itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Report:
+    """The summary at the end of a run.
+
+    Attributes
+    ----------
+    directory : str
+        Run directory.
+    engine : str
+        serial, multiprocessing or mpi.
+    ranks, dims
+        Number of ranks, and along each axis (None without a grid).
+    steps : int
+        Steps made.
+    cells : int
+        Cells of the grid.
+    seconds : float
+        Wall time of the steps, without output.
+    errors : dict
+        For each field with an exact solution, its largest and root-mean-square error at the end.
+    memory : int
+        Largest resident memory of a rank [bytes].
+    writer : str
+        How ``fields.h5`` was written.
+    """
+
+    directory: str
+    engine: str
+    ranks: int
+    dims: tuple[int, ...] | None
+    steps: int
+    cells: int
+    seconds: float
+    errors: dict[str, dict[str, float]]
+    memory: int
+    writer: str
+
+    @property
+    def mlups(self) -> float:
+        """Million cell updates per second."""
+        return self.cells * self.steps / self.seconds / 1e6 if self.seconds else 0.0
+
+    def record(self) -> dict[str, Any]:
+        """Return the entries for ``run.json``."""
+        values = asdict(self)
+        del values["directory"]
+        return {**values, "mlups": self.mlups}
+
+    def lines(self) -> list[str]:
+        """Return the summary as lines for the user."""
+        dims = "" if self.dims is None else f", dims {' x '.join(map(str, self.dims))}"
+        rows = [
+            ("run directory", _short(self.directory)),
+            ("engine", f"{self.engine}, {self.ranks} rank{'s' * (self.ranks != 1)}{dims}"),
+            ("steps", f"{self.steps} in {self.seconds:.3f} s" + self._rate()),
+            *(
+                (f"error of {name}", f"max {e['max']:.3e}, rms {e['rms']:.3e} (exact solution)")
+                for name, e in self.errors.items()
+            ),
+            ("memory", f"{self.memory / 2**20:.0f} MiB in the largest rank"),
+            ("output", self.writer),
+        ]
+        return [f"{label:<14} {value}" for label, value in rows]
+
+    def _rate(self) -> str:
+        return f", {self.mlups:.1f} MLUP/s" if self.cells and self.steps else ""
+
+
+def _short(directory: str) -> str:
+    path = Path(directory)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else directory

@@ -1,0 +1,126 @@
+"""What defines a run: the resolved configuration, as plain values that any rank can read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from parcompute.errors import ConfigError
+
+BACKENDS = ("auto", "serial", "multiprocessing", "mpi")
+ENGINES = ("numba", "numpy")
+COMPRESSIONS = ("gzip", "lzf")
+
+
+@dataclass
+class Backend:
+    """Where the ranks run.
+
+    Attributes
+    ----------
+    name : {"auto", "serial", "multiprocessing", "mpi"}
+        auto: mpi under an MPI launcher; else multiprocessing with more than one rank; else serial.
+    ranks : int, optional
+        Number of ranks; default: one per physical core.
+    threads : int
+        Threads of each rank, for OpenMP and BLAS.
+    dims : list of int, optional
+        Ranks along each axis; default: the least halo surface.
+    """
+
+    name: str = "auto"
+    ranks: int | None = None
+    threads: int = 1
+    dims: list[int] | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("backend", self.name, BACKENDS)
+        _at_least("backend.ranks", self.ranks, 1)
+        _at_least("backend.threads", self.threads, 1)
+
+
+@dataclass
+class Output:
+    """What is written.
+
+    Attributes
+    ----------
+    every : int
+        Steps between snapshots; 0: only the first and the last.
+    fields : list of str, optional
+        Names of the fields to write; default: all.
+    compression : {"gzip", "lzf"}, optional
+        HDF5 filter; default: none.
+    """
+
+    every: int = 0
+    fields: list[str] | None = None
+    compression: str | None = None
+
+    def __post_init__(self) -> None:
+        _at_least("output.every", self.every, 0)
+        if self.compression is not None:
+            _one_of("output.compression", self.compression, COMPRESSIONS)
+
+
+@dataclass
+class Kernels:
+    """How stencils are computed.
+
+    Attributes
+    ----------
+    engine : {"numba", "numpy"}
+        numba: compiled; numpy: the reference, equal to the last bit.
+    """
+
+    engine: str = "numba"
+
+    def __post_init__(self) -> None:
+        _one_of("kernels.engine", self.engine, ENGINES)
+
+
+def _one_of(key: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise ConfigError(f"{key} must be one of {', '.join(valid)}, got '{value}'.")
+
+
+def _at_least(key: str, value: int | None, least: int) -> None:
+    if value is not None and value < least:
+        raise ConfigError(f"{key} must be at least {least}, got {value}.")
+
+
+@dataclass
+class RunSpec:
+    """A run, resolved.
+
+    Attributes
+    ----------
+    experiment : str
+        Name of the experiment.
+    path : str
+        File that defines it; every rank imports it.
+    parameters : dict
+        ``experiment.*``.
+    directory : str
+        Absolute path of the run directory.
+    backend, output, kernels
+        As in the configuration.
+    """
+
+    experiment: str
+    path: str
+    parameters: dict[str, Any]
+    directory: str
+    backend: Backend = field(default_factory=Backend)
+    output: Output = field(default_factory=Output)
+    kernels: Kernels = field(default_factory=Kernels)
+
+    def config(self) -> dict[str, Any]:
+        """Return the resolved configuration as nested dictionaries."""
+        values = asdict(self)
+        return {
+            "experiment": {"name": values["experiment"], **values["parameters"]},
+            "backend": values["backend"],
+            "output": values["output"],
+            "kernels": values["kernels"],
+        }

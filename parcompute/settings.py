@@ -1,0 +1,44 @@
+"""Choices of the user (not of the program) that kernels and grids look up while a run is going on.
+
+They live in a context variable, so that they hold inside a ``with`` block and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+
+class Settings(NamedTuple):
+    """What ``backend.*`` and ``kernels.*`` of the configuration mean for grids and kernels.
+
+    Attributes
+    ----------
+    engine : {"numba", "numpy"}
+        The engine that runs stencils.
+    dims : tuple of int or None
+        Ranks along each axis; None lets every grid choose for its own shape.
+    """
+
+    engine: str = "numba"
+    dims: tuple[int, ...] | None = None
+
+
+_current: ContextVar[Settings] = ContextVar("parcompute_settings", default=Settings())  # noqa: B039
+
+
+def current() -> Settings:
+    """Return the settings in force."""
+    return _current.get()
+
+
+@contextmanager
+def use(settings: Settings) -> Iterator[None]:
+    """Put `settings` in force inside a ``with`` block."""
+    token = _current.set(settings)
+    try:
+        yield
+    finally:
+        _current.reset(token)

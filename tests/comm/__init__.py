@@ -1,0 +1,1 @@
+"""Tests of the communicators and of launching ranks."""

@@ -1,0 +1,55 @@
+"""MPI: an exception on a rank ends the job with one report."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from parcompute.comm.mpiexec import mpiexec_command
+from tests.helpers import python, run
+
+pytestmark = pytest.mark.mpi
+
+ENDED = 7.0  # 5 s, and the start of Python and MPI
+
+
+def _run(*arguments):
+    begin = time.monotonic()
+    done = run([*mpiexec_command(3), *python("-m", "tests.comm.failing", *arguments)])
+    assert time.monotonic() - begin < ENDED
+    return done
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "words"),
+    [
+        ("raise", 1, "ValueError: boom"),
+        ("exit", 3, "SystemExit: 3"),
+        ("config", 2, "error: r must be <= 0.25, got 0.3"),
+    ],
+)
+def test_one_rank_fails(kind, code, words):
+    done = _run("fail", kind)
+    assert done.returncode == code
+    assert done.stderr.count("rank 1 of 3 failed") == 1
+    assert done.stderr.count(words) == 1
+    assert done.stderr.count("Traceback") == (kind != "config")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "words"), [("config", 2, "got 0.3"), ("raise", 1, "ValueError: boom")]
+)
+def test_all_ranks_fail_together(kind, code, words):
+    done = _run("fail_together", kind)
+    assert done.returncode == code
+    assert done.stderr.count(words) == 1
+    assert "failed, the job" not in done.stderr
+    assert "abort" not in done.stderr.lower().replace("job has been aborted", "")
+
+
+def test_some_ranks_fail():
+    done = _run("fail_everywhere_else")
+    assert done.returncode == 1
+    assert done.stderr.count("ValueError: from rank") == 1
+    assert "from rank 1" in done.stderr
