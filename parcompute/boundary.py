@@ -98,7 +98,7 @@ def resolve(spec: BoundarySpec, periods: tuple[bool, ...]) -> Sides:
         If `spec` has the wrong length or disagrees with `periods`.
     """
     if isinstance(spec, Boundary):
-        return tuple((Periodic(), Periodic()) if p else (spec, spec) for p in periods)
+        spec = [Periodic() if p else spec for p in periods]
     if len(spec) != len(periods):
         raise ConfigError(
             f"A boundary for each of {len(periods)} axes was expected, got {len(spec)}."
@@ -141,18 +141,17 @@ class GhostFiller:
         self._fills: list[tuple[Boundary, Slices, Slices, NDArray[Any]]] = []
         for axis, (pair, present) in enumerate(zip(sides, walls, strict=True)):
             n, w = shape[axis], width[axis]
-            places = ((slice(0, w), slice(2 * w - 1, w - 1 if w else None, -1)),) + (
-                (slice(n + w, n + 2 * w), slice(n + w - 1, n - 1 if n else None, -1)),
+            places = (  # ghosts from the outermost to the innermost, and the other way round
+                (slice(0, w), slice(2 * w - 1, w - 1, -1)),
+                (slice(n + w, n + 2 * w), slice(n + w - 1, n - 1, -1)),
             )
             distance = (2 * np.arange(w) + 1) * spacing[axis]
-            for boundary, wall, (ghost, mirror), order in zip(
-                pair, present, places, (-1, 1), strict=True
+            column = distance.reshape((-1, *(1,) * (len(shape) - axis - 1)))
+            for boundary, wall, (ghost, mirror), away in zip(
+                pair, present, places, (column[::-1], column), strict=True
             ):
                 if wall and w:
-                    shaped = distance[::order].reshape((-1, *(1,) * (len(shape) - axis - 1)))
-                    self._fills.append(
-                        (boundary, _along(axis, ghost), _along(axis, mirror), shaped)
-                    )
+                    self._fills.append((boundary, _along(axis, ghost), _along(axis, mirror), away))
 
     def fill(self, padded: NDArray[Any]) -> None:
         """Fill all ghosts of `padded`, corners included, from its owned and halo cells."""

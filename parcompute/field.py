@@ -63,7 +63,7 @@ class Field:
         check_width(grid.decomposition, halo)
         self.grid = grid
         self.name = name
-        self.dtype = np.dtype(dtype)
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.halo = halo
         self.sides = resolve(boundary, grid.periods)
         self.units = units

@@ -65,6 +65,8 @@ class Grid:
         self.units = units
         ndim = len(self.shape_global)
         wraps = (periods,) * ndim if isinstance(periods, bool) else tuple(periods)
+        if len(wraps) != ndim:
+            raise ConfigError(f"The grid has {ndim} axes, but periods is {list(wraps)}.")
         self.decomposition = Decomposition.plan(
             self.shape_global, comm.Get_size(), wraps, dims or settings.current().dims
         )
@@ -132,7 +134,7 @@ class Grid:
     def _centres(self, axis: int, start: int, stop: int) -> NDArray[np.float64]:
         low, high = self.extent[axis]
         step = (high - low) / self.shape_global[axis]
-        return low + (np.arange(start, stop) + 0.5) * step
+        return low + (np.arange(start, stop, dtype=np.float64) + 0.5) * step
 
     def field(
         self,
@@ -158,9 +160,14 @@ class Grid:
             long_name=long_name,
         )
 
-    def exchanger(self, width: Index, dtype: DTypeLike, *, corners: bool) -> HaloExchanger:
-        """Return the exchanger for halos of `width`, made at the first call; collective."""
-        key = ("exchanger", tuple(width), np.dtype(dtype).str, corners)
+    def exchanger(
+        self, width: Index, dtype: DTypeLike, *, corners: bool, lane: int = 0
+    ) -> HaloExchanger:
+        """Return the exchanger for halos of `width`, made at the first call; collective.
+
+        Fields whose messages are under way at the same time need a `lane` each.
+        """
+        key = ("exchanger", tuple(width), np.dtype(dtype).str, corners, lane)
         if key not in self.plans:
             plan = HaloPlan.build(
                 self.decomposition, self.comm.Get_rank(), tuple(width), corners=corners

@@ -112,6 +112,11 @@ class HaloPlan:
 
 def check_width(decomposition: Decomposition, width: Index) -> None:
     """Raise ConfigError on every rank alike if a halo does not fit into the smallest block."""
+    if len(width) != decomposition.ndim or min(width) < 0:
+        raise ConfigError(
+            f"A halo needs a width of 0 or more for each of the {decomposition.ndim} axes of the "
+            f"grid, got {list(width)}."
+        )
     for axis, (w, n, d) in enumerate(
         zip(width, decomposition.shape_global, decomposition.topology.dims, strict=True)
     ):

@@ -77,7 +77,8 @@ def _float_sum(chunk: NDArray[Any]) -> ExactSum:
     finite = np.isfinite(values)
     special = 0.0
     if not finite.all():
-        special = float(values[~finite].sum())
+        with np.errstate(invalid="ignore"):  # inf - inf
+            special = float(values[~finite].sum())
         values = values[finite]
     fraction, exponent = np.frexp(values)
     mantissa = np.ldexp(fraction, 53).astype(np.int64)
@@ -99,8 +100,9 @@ def total(comm: Communicator, array: NDArray[Any]) -> float:
 
 def mean(comm: Communicator, array: NDArray[Any]) -> float:
     """Return the mean over all ranks' `array`, correctly rounded; collective."""
-    partial = comm.allreduce(_Mean(exact_sum(array), array.size))
-    return partial.sum.divided_by(partial.count)
+    partial: _Mean = comm.allreduce(_Mean(exact_sum(array), array.size))
+    value: float = partial.sum.divided_by(partial.count)
+    return value
 
 
 @dataclass(frozen=True, slots=True)

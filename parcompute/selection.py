@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from types import EllipsisType
 
@@ -30,16 +31,19 @@ class Selection:
     def parse(cls, key: Key, shape: Index) -> Selection:
         """Read a NumPy basic index; raise IndexError as NumPy does."""
         keys = list(key) if isinstance(key, tuple) else [key]
-        if keys.count(...) > 1:
+        dots = [place for place, k in enumerate(keys) if k is ...]
+        if len(dots) > 1:
             raise IndexError("an index can only have a single ellipsis ('...')")
-        if ... not in keys:
+        if not dots:
             keys.append(...)
-        here = keys.index(...)
+        here = dots[0] if dots else len(keys) - 1
         missing = len(shape) - (len(keys) - 1)
         if missing < 0:
             raise IndexError(f"{len(keys) - 1} indices were given for {len(shape)} axes")
         keys[here : here + 1] = [slice(None)] * missing
-        ranges = tuple(_range(k, n, axis) for axis, (k, n) in enumerate(zip(keys, shape, strict=True)))
+        ranges = tuple(
+            _range(k, n, axis) for axis, (k, n) in enumerate(zip(keys, shape, strict=True))
+        )
         return cls(ranges, tuple(not isinstance(k, slice) for k in keys))
 
     @property
@@ -63,11 +67,12 @@ class Selection:
 def _range(key: object, extent: int, axis: int) -> range:
     if isinstance(key, slice):
         return range(extent)[key]
-    if not hasattr(key, "__index__"):
+    try:
+        index = operator.index(key)  # type: ignore[arg-type]
+    except TypeError:
         raise IndexError(
             f"a field takes integers, slices and '...' as indices, got {type(key).__name__}"
-        )
-    index = key.__index__()
+        ) from None
     if not -extent <= index < extent:
         raise IndexError(f"index {index} is out of bounds for axis {axis} with size {extent}")
     index %= extent

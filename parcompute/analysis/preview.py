@@ -1,4 +1,4 @@
-"""The picture of a run: first and last snapshot of each field."""
+"""The picture of a run: first and last snapshot of each field, on one colour scale."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from parcompute.io.reader import Contents, Reader
 from parcompute.run import directory
 
 _MOST_PIXELS = 1200  # along an axis; larger snapshots are thinned out
+_ROW = 4.6  # inches
 
 
 def load_matplotlib() -> None:
@@ -32,12 +33,20 @@ def draw(folder: Path, title: str) -> None:
     with Reader(folder / directory.FIELDS) as reader:
         contents = reader.contents
         last = len(contents.steps) - 1
-        count = len(contents.fields)
-        figure = Figure(figsize=(11, 4.6 * count), layout="constrained")
+        height = _ROW * len(contents.fields)
+        figure = Figure(figsize=(11, height))
         FigureCanvasAgg(figure)
-        figure.suptitle(title)
-        axes = figure.subplots(count, 2, squeeze=False)
-        for row, name in zip(axes, contents.fields, strict=True):
+        figure.suptitle(title, y=1 - 0.15 / height, va="top")
+        # fixed margins in inches: an automatic layout draws everything twice
+        rows = figure.subplots(
+            len(contents.fields),
+            3,
+            squeeze=False,
+            width_ratios=(1, 1, 0.04),
+            gridspec_kw={"left": 0.075, "right": 0.93, "wspace": 0.2, "hspace": 0.3}
+            | {"bottom": 0.55 / height, "top": 1 - 0.75 / height},
+        )
+        for row, name in zip(rows, contents.fields, strict=True):
             pair = [_plane(reader.read(name, index)) for index in (0, last)]
             _draw_field(figure, row, contents, name, pair)
     figure.savefig(folder / directory.PREVIEW, dpi=100)
@@ -50,33 +59,35 @@ def _plane(values: NDArray[Any]) -> NDArray[Any]:
 def _draw_field(
     figure: Any, row: Any, contents: Contents, name: str, pair: list[NDArray[Any]]
 ) -> None:
-    quantity = _label(contents, name)
-    for axes, values, index in zip(row, pair, (0, -1), strict=True):
-        time = f"{contents.times[index]:.4g} {contents.units['time'].replace('1', '')}".strip()
-        axes.set_title(f"step {contents.steps[index]}, time {time}")
-        x_name = list(contents.axes)[-1]
-        axes.set_xlabel(_axis_label(contents, x_name))
-        if values.ndim == 1:
-            axes.plot(contents.axes[x_name], values)
-            axes.set_ylabel(quantity)
-        else:
-            image = _draw_map(axes, contents, values, pair)
-            figure.colorbar(image, ax=axes, label=quantity, shrink=0.9)
+    """Draw both snapshots into the first two axes of `row`, the colour bar into the third."""
+    *places, bar = row
+    for axes, values, index in zip(places, pair, (0, -1), strict=True):
+        axes.set_title(f"step {contents.steps[index]}, {_time(contents, index)}", fontsize=10)
+        axes.set_xlabel(_label(contents, list(contents.axes)[-1]))
+        draw_one = _draw_curve if values.ndim == 1 else _draw_map
+        image = draw_one(axes, contents, values, pair)
+    if image is None:
+        bar.set_axis_off()
+        places[0].set_ylabel(_label(contents, name))
+    else:
+        places[0].set_ylabel(_label(contents, list(contents.axes)[-2]))
+        figure.colorbar(image, cax=bar, label=_label(contents, name))
 
 
-def _draw_map(
-    axes: Any, contents: Contents, values: NDArray[Any], pair: list[NDArray[Any]]
-) -> Any:
-    """Draw a map with the larger y at the top; both maps of a pair have one colour scale."""
-    (y_name, y), (_, x) = list(contents.axes.items())[-2:]
-    axes.set_ylabel(_axis_label(contents, y_name))
-    thin = tuple(slice(None, None, -(-n // _MOST_PIXELS)) for n in values.shape)
+def _draw_curve(axes: Any, contents: Contents, values: NDArray[Any], pair: Any) -> None:
     low, high = _range(pair)
-    (bottom, top), (left, right) = _walls(y), _walls(x)
-    upward = bottom < top
+    margin = 0.05 * (high - low) or 1.0
+    axes.plot(list(contents.axes.values())[-1], values)
+    axes.set_ylim(low - margin, high + margin)
+
+
+def _draw_map(axes: Any, contents: Contents, values: NDArray[Any], pair: Any) -> Any:
+    """Draw a map with the larger y at the top."""
+    low, high = _range(pair)
+    (bottom, top), (left, right) = map(_walls, list(contents.axes.values())[-2:])
     return axes.imshow(
-        values[thin],
-        origin="lower" if upward else "upper",
+        values[tuple(slice(None, None, -(-n // _MOST_PIXELS)) for n in values.shape)],
+        origin="lower" if bottom < top else "upper",
         extent=(left, right, min(bottom, top), max(bottom, top)),
         vmin=low,
         vmax=high,
@@ -94,11 +105,12 @@ def _walls(centres: NDArray[np.float64]) -> tuple[float, float]:
     return float(centres[0] - half), float(centres[-1] + half)
 
 
+def _time(contents: Contents, index: int) -> str:
+    units = contents.units["time"]
+    return f"time {contents.times[index]:.4g}" + (f" {units}" if units not in ("", "1") else "")
+
+
 def _label(contents: Contents, name: str) -> str:
     units = contents.units[name]
-    return contents.long_names[name] + (f" [{units}]" if units not in ("", "1") else "")
-
-
-def _axis_label(contents: Contents, name: str) -> str:
-    units = contents.units[name]
-    return name + (f" [{units}]" if units not in ("", "1") else "")
+    text = name if name in contents.axes else contents.long_names[name]
+    return text + (f" [{units}]" if units not in ("", "1") else "")

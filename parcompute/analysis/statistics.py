@@ -17,6 +17,7 @@ from parcompute.errors import ConfigError
 from parcompute.io.collective import on_root
 from parcompute.io.reader import Contents, Reader
 from parcompute.run import directory, registry
+from parcompute.run.experiment import Experiment
 
 Row = dict[str, Any]
 
@@ -70,7 +71,7 @@ def analyze(comm: Communicator, folder: Path) -> list[Row]:
     return rows
 
 
-def _experiment(record: dict[str, Any]) -> registry.Experiment:
+def _experiment(record: dict[str, Any]) -> Experiment:
     try:
         parameters, file = dict(record["config"]["experiment"]), Path(record["experiment_file"])
     except KeyError as error:
@@ -94,7 +95,9 @@ def _coordinates(contents: Contents, slices: tuple[slice, ...]) -> list[NDArray[
 
 def _cell_volume(contents: Contents) -> float:
     """Return the volume of a cell; an axis of one cell counts as one unit long."""
-    steps = [abs(c[-1] - c[0]) / (len(c) - 1) if len(c) > 1 else 1.0 for c in contents.axes.values()]
+    steps = [
+        abs(c[-1] - c[0]) / (len(c) - 1) if len(c) > 1 else 1.0 for c in contents.axes.values()
+    ]
     return float(np.prod(steps))
 
 

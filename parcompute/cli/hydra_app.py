@@ -1,4 +1,4 @@
-"""Compose configurations with Hydra and run a function on each; speak in sentences when it fails."""
+"""Compose configurations with Hydra and run a function on each; turn its errors to sentences."""
 
 from __future__ import annotations
 
@@ -117,10 +117,12 @@ def _spec(config: DictConfig, folder: Path) -> RunSpec:
     path = registry.find(str(choices["experiment"]))
     values: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     spec = RunSpec(
+        str(choices.get("exp", path.stem)),
         path.stem,
         str(path),
         values["experiment"],
         str(folder),
+        directory.environment(),
         Backend(**values["backend"]),
         Output(**values["output"]),
         Kernels(**values["kernels"]),
@@ -163,4 +165,3 @@ def _unknown_key(text: str, cause: BaseException) -> str:
 def _one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines()]
     return " ".join(line for line in lines if line and not line.startswith("object_type"))
-

@@ -55,9 +55,9 @@ def main(arguments: list[str]) -> int:
 
 def report(error: ParcomputeError) -> int:
     """Print the sentence of an error, unless the ranks already have; return its exit code."""
-    from parcompute.run.launch import AlreadyReported
+    from parcompute.run.launch import ReportedError
 
-    if not isinstance(error, AlreadyReported):
+    if not isinstance(error, ReportedError):
         print(f"error: {error}", file=sys.stderr)
     return error.exit_code
 

@@ -119,11 +119,11 @@ def _finish(spec: RunSpec, report: Report) -> None:
     if (folder / directory.FIELDS).exists():
         from parcompute.analysis.preview import draw
 
-        draw(folder, spec.experiment)
+        shape = " x ".join(map(str, spec.parameters.get("shape") or ()))
+        draw(folder, f"{spec.name}: {shape} cells" if shape else spec.name)
         lines.append(f"{'picture':<14} {directory.PREVIEW}")
     with (folder / directory.LOG).open("a", encoding="utf-8") as log:
         for line in lines:
             print(line)
             log.write(line + "\n")
     sys.stdout.flush()
-

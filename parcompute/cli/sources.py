@@ -1,8 +1,8 @@
 """Hydra plug-ins: experiments as a config group, and the user's own ``configs/`` first.
 
-The config group ``experiment`` is made from the Python files: the option ``heat2d`` is the dataclass
-in ``experiments/heat2d.py``, imported only when it is chosen. So the dataclass is the schema of
-``experiment.*``, and the only place of its defaults.
+The config group ``experiment`` is made from the Python files: the option ``heat2d`` is the
+dataclass in ``experiments/heat2d.py``, imported only when it is chosen. So the dataclass is the
+schema of ``experiment.*``, and the only place of its defaults.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from parcompute.errors import ConfigError, ParcomputeError
 INSTALL = 'pip install "parcompute[mpi]"'
 
 _TOGETHER = 1.0  # seconds to find out whether all ranks raised
-_STAGGER = 0.1  # seconds between two ranks that did not raise together: one speaks, the rest end
+_STAGGER = 0.3  # seconds between two ranks that did not raise together: one speaks and ends all
 _FINALIZE = 3  # seconds for MPI_Finalize after an error
 _INTERRUPTED = 130  # the shell's exit code for Ctrl-C
 
@@ -45,7 +45,7 @@ def guarded(function: Callable[..., int | None], *args: Any) -> int:
 
     An exception never leaves this function. If all ranks raise together (bad input, say), rank 0
     alone reports it and every rank returns the exit code of its exception. If only some do, the
-    lowest reports it with its rank and ends the job (``Abort``), 1 to 2 s later, since the others
+    lowest reports it with its rank and ends the job (``Abort``), 1 to 3.4 s later, since the others
     may wait for it forever. Errors made on purpose are reported as a sentence, others as a
     traceback. ``sys.exit(n)`` with n != 0 is a failure as well.
 
@@ -92,7 +92,7 @@ def _report(alarm: Any, error: BaseException, code: int) -> None:
             _say(_text(error))
         _limit_finalize()
         return
-    sleep(_STAGGER * min(alarm.rank, 10))
+    sleep(_STAGGER * min(alarm.rank, 8))
     _say(f"rank {alarm.rank} of {alarm.size} failed, the job is ended\n{_text(error)}")
     alarm.Abort(code)
 

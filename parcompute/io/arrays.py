@@ -22,9 +22,9 @@ def read_array(source: str, shape: Index) -> NDArray[np.float64]:
     Parameters
     ----------
     source : str
-        A file of type .npy, .npz, .h5/.hdf5/.nc or an image (read as grey levels from 0 to 1);
-        ``:NAME`` chooses the array in a file that holds several. ``pkg://PACKAGE/FILE`` is a
-        file inside an installed Python package.
+        A file of type .npy, .npz, .h5/.hdf5/.nc or an image (8 bits: grey levels from 0 to 1;
+        16 bits and more: as they are); ``:NAME`` chooses the array in a file that holds several.
+        ``pkg://PACKAGE/FILE`` is a file inside an installed Python package.
     shape : tuple of int
         The shape that is needed.
 
@@ -33,13 +33,12 @@ def read_array(source: str, shape: Index) -> NDArray[np.float64]:
     ConfigError
         If the file cannot be read, or the array has another shape or holds NaN or infinity.
     """
-    path, name = _split(source)
     try:
-        array = np.asarray(_read(path, name))
+        array = np.asarray(_read(*_split(source)))
     except ConfigError:
         raise
     except Exception as error:  # the readers raise whatever they like on a damaged file
-        raise ConfigError(f"'{path}' cannot be read as an array: {error}.") from None
+        raise ConfigError(f"'{source}' cannot be read as an array: {error}.") from None
     if array.dtype.kind not in "biuf":
         raise ConfigError(f"'{source}' holds {array.dtype} values; real numbers are needed.")
     if array.shape != tuple(shape):
@@ -111,7 +110,18 @@ def _read_hdf5(path: Path, name: str | None) -> Any:
         file.visititems(lambda n, node: names.append(n) if hasattr(node, "shape") else None)
         fields = [n for n in names if file[n].ndim > 1]
         key = name.lstrip("/") if name else None
-        return file[_chosen(path, key, names, fields)][()]
+        return _unpacked(file[_chosen(path, key, names, fields)])
+
+
+def _unpacked(dataset: Any) -> Any:
+    """Return the values of a dataset, whose numbers may be packed as netCDF (CF) has it."""
+    values, attributes = dataset[()], dataset.attrs
+    missing = [attributes[key] for key in ("_FillValue", "missing_value") if key in attributes]
+    if missing or "scale_factor" in attributes or "add_offset" in attributes:
+        holes = np.isin(values, np.ravel(missing))
+        values = values * attributes.get("scale_factor", 1.0) + attributes.get("add_offset", 0.0)
+        values[holes] = np.nan
+    return values
 
 
 def _read_image(path: Path) -> Any:

@@ -32,7 +32,8 @@ def on_root(comm: Communicator, function: Callable[..., T], *args: object) -> T:
     failure = comm.bcast(failure)
     if failure is not None:
         raise failure
-    return comm.bcast(result)
+    shared: T = comm.bcast(result)
+    return shared
 
 
 def together(comm: Communicator, path: Path, function: Callable[..., T], *args: object) -> T:

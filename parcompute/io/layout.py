@@ -1,7 +1,7 @@
-"""What stands where in ``fields.h5``: one dataset (time, z, y, x) for each field, with CF attributes.
+"""What stands where in ``fields.h5``: a dataset (time, z, y, x) for each field, CF attributes.
 
-``/time``, ``/step`` and the axes are dimension scales, so that xarray, ParaView and h5dump read the
-file without parcompute. Snapshots that were never written have the step -1 and the time NaN.
+``/time``, ``/step`` and the axes are dimension scales, so that xarray, ParaView and h5dump read
+the file without parcompute. Snapshots that were never written have the step -1 and the time NaN.
 """
 
 from __future__ import annotations

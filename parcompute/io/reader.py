@@ -69,7 +69,7 @@ class Reader:
         done = file["step"][:] >= 0
         named = [n for n in file if n not in ("time", "step") and file[n].ndim > 1]
         shape = file[named[0]].shape[1:]
-        axes = ("z", "y", "x")[-len(shape) :] if len(shape) > 1 else ("x",)
+        axes = ("z", "y", "x")[-len(shape) :]
         return Contents(
             tuple(named),
             tuple(shape),

@@ -1,4 +1,4 @@
-"""Three ways for the ranks to write one ordinary HDF5 file; `open_writer` takes the first that fits.
+"""Three ways for the ranks to write one ordinary HDF5 file; `open_writer` takes the best.
 
 ``mpio``
     All ranks write through parallel HDF5, collectively. Needs the MPI engine and an h5py that was

@@ -12,6 +12,7 @@ import numpy as np
 
 from parcompute import reductions, settings
 from parcompute.comm import Communicator
+from parcompute.comm.cores import usable_cpus
 from parcompute.errors import ConfigError, DivergenceError
 from parcompute.field import Field
 from parcompute.grid import Grid
@@ -26,7 +27,7 @@ from parcompute.run.spec import RunSpec
 from parcompute.timing import Timers
 
 _PIECES = 100  # the steps are made in at most this many pieces, to show progress in between
-_GUARD = 10  # steps between two searches for NaN: they cost at most a tenth of a sweep each
+_GUARDED = 5  # pieces between two searches for NaN
 
 
 def run_rank(comm: Communicator, spec: RunSpec, engine: str) -> Report:
@@ -85,7 +86,7 @@ class Run:
     def _open_writer(self) -> Writer | None:
         if self.grid is None:
             return None
-        attributes = {"title": self.spec.experiment, "source": "parcompute"}
+        attributes = {"title": self.spec.name, "source": "parcompute"}
         layout = Layout.of(
             self.grid,
             self.fields,
@@ -98,18 +99,17 @@ class Run:
             return open_writer(path, layout, self.comm, self.spec.output.compression)
 
     def _advance(self, step: int, target: int, progress: Progress | None) -> None:
+        """Go from `step` to `target`; the first step of the run also loads the kernels."""
         piece = max(1, -(-self.experiment.steps // _PIECES))
-        checked = step
         while step < target:
-            count = min(piece, target - step)
-            with self.timers.phase("steps"):
+            count = min(piece, target - step) if step else 1
+            with self.timers.phase("steps" if step else "first step"):
                 self.experiment.advance(count)
             step += count
             if progress is not None:
                 progress.update(step)
-            if step - checked >= _GUARD and step < target:
+            if step < target and step % (piece * _GUARDED) < count:
                 self._guard(step)
-                checked = step
 
     def _output(self, writer: Writer | None, table: directory.Table, index: int, step: int) -> None:
         self._guard(step)
@@ -137,6 +137,7 @@ class Run:
             dims=self.grid.dims if self.grid else None,
             steps=self.experiment.steps,
             cells=self.cells,
+            first=self.timers.seconds.get("first step", 0.0),
             seconds=self.timers.seconds.get("steps", 0.0),
             errors=self._errors(),
             memory=self.comm.allreduce(peak_memory(), op=max),
@@ -156,12 +157,13 @@ def on_start(run: Run) -> Callable[[str], None]:
             run.directory / directory.RECORD,
             {
                 "status": "running",
+                "name": run.spec.name,
                 "config": run.spec.config(),
                 "experiment_file": run.spec.path,
                 "engine": run.engine,
                 "ranks": run.comm.Get_size(),
                 "dims": run.grid.dims if run.grid else None,
-                **directory.environment(),
+                **run.spec.origin,
             },
         )
 
@@ -170,12 +172,19 @@ def on_start(run: Run) -> Callable[[str], None]:
         return lambda _: None
     say = logger(run.directory / directory.LOG)
     shape = " x ".join(map(str, run.grid.shape_global)) + " cells, " if run.grid else ""
-    ranks = f"{run.comm.Get_size()} rank{'s' * (run.comm.Get_size() != 1)}"
-    say(
-        f"{run.spec.experiment}: {shape}{run.experiment.steps} steps, {run.engine}, {ranks}, "
-        f"{run.spec.backend.threads} thread{'s' * (run.spec.backend.threads != 1)} each"
-    )
+    say(f"{run.spec.name}: {shape}{run.experiment.steps} steps, {_workers(run)}")
     return say
+
+
+def _workers(run: Run) -> str:
+    """Return ranks x threads in words, against the cores where there are fewer."""
+    ranks, threads = run.comm.Get_size(), run.spec.backend.threads
+    text = f"{run.engine}, {ranks} rank{'s' * (ranks != 1)}"
+    if threads > 1:
+        text += f" x {threads} threads"
+    if run.engine != "mpi" and ranks * threads > usable_cpus():
+        text += f" on {usable_cpus()} cores"
+    return text
 
 
 def _chosen(fields: dict[str, Field], names: list[str] | None) -> list[Field]:
@@ -254,4 +263,3 @@ def peak_memory() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-

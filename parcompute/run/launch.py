@@ -18,7 +18,7 @@ from parcompute.errors import ConfigError, ParcomputeError, RankError
 from parcompute.run.spec import Backend
 
 
-class AlreadyReported(ParcomputeError):
+class ReportedError(ParcomputeError):
     """The ranks failed and have said why."""
 
     def __init__(self, exit_code: int) -> None:
@@ -53,7 +53,7 @@ def start(
     Raises
     ------
     ParcomputeError
-        As a rank raised it; RankError if it raised anything else; AlreadyReported by MPI ranks,
+        As a rank raised it; RankError if it raised anything else; ReportedError by MPI ranks,
         which report for themselves.
     """
     if engine == "mpi":
@@ -91,7 +91,7 @@ def _under_mpiexec(
             [*command, str(task), str(result)], env=environment, check=False
         ).returncode
         if code or not result.exists():
-            raise AlreadyReported(code or 1)
+            raise ReportedError(code or 1)
         return pickle.loads(result.read_bytes())
 
 

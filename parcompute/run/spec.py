@@ -95,22 +95,28 @@ class RunSpec:
 
     Attributes
     ----------
+    name : str
+        What the user chose with ``exp=``.
     experiment : str
-        Name of the experiment.
+        Name of the experiment that this configures.
     path : str
         File that defines it; every rank imports it.
     parameters : dict
         ``experiment.*``.
     directory : str
         Absolute path of the run directory.
+    origin : dict
+        Versions, commit, host and command, for the record.
     backend, output, kernels
         As in the configuration.
     """
 
+    name: str
     experiment: str
     path: str
     parameters: dict[str, Any]
     directory: str
+    origin: dict[str, Any]
     backend: Backend = field(default_factory=Backend)
     output: Output = field(default_factory=Output)
     kernels: Kernels = field(default_factory=Kernels)

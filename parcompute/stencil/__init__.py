@@ -6,6 +6,6 @@ runs it over fields: halo exchange beside the core, then the rim.
 """
 
 from parcompute.stencil.apply import BlockStencil, Stencil, block_stencil, stencil
-from parcompute.stencil.where import where
+from parcompute.stencil.language import where
 
 __all__ = ["BlockStencil", "Stencil", "block_stencil", "stencil", "where"]

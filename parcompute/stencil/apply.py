@@ -105,6 +105,11 @@ class Applicable:
                 f"Stencil '{self.name}' computes {self.outputs} fields, but {len(results)} are "
                 f"given for its results: pass as many with out=."
             )
+        if len(set(results)) < len(results):
+            raise ConfigError(
+                f"Stencil '{self.name}' computes {self.outputs} fields, but its results are to go "
+                f"to {[r.name for r in results]}: pass different fields with out=."
+            )
         return results
 
     def _work(self, fields: Sequence[Field], results: Sequence[Field]) -> _Work:
@@ -132,10 +137,12 @@ class _Work:
         self.moving: list[tuple[Field, HaloExchanger]] = []
         for field, radius in zip(fields, radii, strict=True):
             if any(radius) and field not in [f for f, _ in self.moving]:
-                exchanger = grid.exchanger(field.halo, field.dtype, corners=self.corners)
+                exchanger = grid.exchanger(
+                    field.halo, field.dtype, corners=self.corners, lane=len(self.moving)
+                )
                 self.moving.append((field, exchanger))
         reach = tuple(max(r[axis] for r in radii) for axis in range(grid.ndim))
-        self.core, self.rim = _core_and_rim(grid, self.moving, reach)
+        self.core, self.rim = _core_and_rim(grid, [e.plan for _, e in self.moving], reach)
         self.kernel = stencil.kernel(results, fields)
 
     def sweep(self, scalars: Sequence[Any]) -> None:
@@ -157,17 +164,12 @@ class _Work:
                 result.swap()
 
 
-def _core_and_rim(
-    grid: Grid, moving: Sequence[tuple[Field, HaloExchanger]], reach: Index
-) -> tuple[Box, list[Box]]:
+def _core_and_rim(grid: Grid, plans: Sequence[HaloPlan], reach: Index) -> tuple[Box, list[Box]]:
     """Cut the owned cells into those that need no message, and the rest."""
     owned = Box.of_shape(grid.shape_local)
-    if not moving:
-        return owned, []
-    plan: HaloPlan = moving[0][1].plan
-    sides = plan.remote_sides()
-    low = tuple(-r if remote else 0 for r, (remote, _) in zip(reach, sides, strict=True))
-    high = tuple(-r if remote else 0 for r, (_, remote) in zip(reach, sides, strict=True))
+    sides = [plan.remote_sides() for plan in plans]  # they differ where a halo has no width
+    low = tuple(-r if any(s[axis][0] for s in sides) else 0 for axis, r in enumerate(reach))
+    high = tuple(-r if any(s[axis][1] for s in sides) else 0 for axis, r in enumerate(reach))
     core = owned.grow(low, high).intersect(owned)
     return core, owned.minus(core)
 

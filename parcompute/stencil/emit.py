@@ -92,6 +92,7 @@ class _Writer:
             yield f"v_{name} = {self.real}(s_{name})"
 
 
+_IMPORTS = "import numpy as np\nfrom numpy import inf, nan"  # as repr() writes such numbers
 _NUMPY_HELPERS = {
     "_not": "_not = np.logical_not",
     "_and": "_and = np.logical_and",
@@ -135,16 +136,16 @@ def numpy_source(formula: Formula, real: str) -> str:
     lines = [*write.preamble(formula), *body, f"return ({results},)"]
     parameters = ", ".join([*views, *(f"s_{name}" for name in formula.scalars)])
     kernel = f"def kernel({parameters}):\n    " + "\n    ".join(lines)
-    return _module("import numpy as np", _NUMPY_HELPERS, kernel)
+    return _module(_IMPORTS, _NUMPY_HELPERS, kernel)
 
 
 def numba_source(formula: Formula, real: str) -> str:
     """Return source of ``kernel(*outputs, *inputs, *scalars, low, high, layout)``.
 
-    Arrays are flat. ``low``, ``high`` bound the box in owned cells; ``layout`` has a row for each
-    array, outputs first: its strides in elements, then the flat index of its first owned cell.
-    All are uint64: signed indices would bring a wrap-around test into the inner loop and keep
-    it from being vectorised.
+    Arrays are pointers. ``low``, ``high`` bound the box in owned cells; ``layout`` has for each
+    array, outputs first, its strides in elements, then the index of its first owned cell. All
+    are uint64: signed indices would bring a wrap-around test into the inner loop and keep it from
+    being vectorised.
     """
     last = formula.ndim - 1
 
@@ -158,26 +159,26 @@ def numba_source(formula: Formula, real: str) -> str:
 
     write = _Writer(formula, read, f"np.{real}")
     body = list(write.statements(formula))
-    outputs = [f"out{k}" for k in range(len(formula.results))]
+    outputs = [str(k) for k in range(len(formula.results))]  # no field can have such a name
     for name, result in zip(outputs, formula.results, strict=True):
         body.append(f"f_{name}[b_{name} + x] = {write(result)}")
-    used = list(dict.fromkeys(field for field, _ in formula.offsets))
     arrays = [*outputs, *formula.fields]
-    head = list(write.preamble(formula))
+    used = [*outputs, *dict.fromkeys(field for field, _ in formula.offsets)]
+    lines = ["u64 = np.uint64", *write.preamble(formula)]
     for row, name in enumerate(arrays):
-        if name in outputs or name in used:
-            head += [f"t_{name}_{a} = layout[{row}, {a}]" for a in range(last)]
-            head.append(f"o_{name} = layout[{row}, {last + 1}]")
-    lines = ["u64 = np.uint64", *head]
+        if name in used:
+            start = row * formula.ndim
+            lines += [f"t_{name}_{a} = layout[{start + a}]" for a in range(last)]
+            lines.append(f"o_{name} = layout[{start + last}]")
     for axis in range(last):
         lines.append("    " * axis + f"for i{axis} in range(low[{axis}], high[{axis}]):")
     indent = "    " * last
-    for name in [*outputs, *used]:
+    for name in used:
         terms = [f"o_{name}", *(f"i{a} * t_{name}_{a}" for a in range(last))]
         lines.append(f"{indent}b_{name} = {' + '.join(terms)}")
     lines.append(f"{indent}for x in range(low[{last}], high[{last}]):")
     lines += [f"{indent}    {line}" for line in body]
     parameters = [*(f"f_{a}" for a in arrays), *(f"s_{s}" for s in formula.scalars)]
-    head_line = f"def kernel({', '.join([*parameters, 'low', 'high', 'layout'])}):"
-    kernel = head_line + "\n    " + "\n    ".join(lines)
-    return _module("import numpy as np\nfrom numba import njit", _NUMBA_HELPERS, kernel)
+    head = f"def kernel({', '.join([*parameters, 'low', 'high', 'layout'])}):"
+    kernel = head + "\n    " + "\n    ".join(lines)
+    return _module(f"{_IMPORTS}\nfrom numba import njit", _NUMBA_HELPERS, kernel)

@@ -12,7 +12,7 @@ from typing import Any
 
 from parcompute.box import Index
 from parcompute.errors import StencilError
-from parcompute.stencil.where import where
+from parcompute.stencil.language import where
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,24 @@ def parse(function: Callable[..., Any]) -> Formula:
     return _Reader(function).formula()
 
 
-FUNCTIONS = frozenset(
-    "abs sqrt exp log sin cos tan tanh sinh cosh arctan minimum maximum min max where".split()
-)
+_ARITY = {  # of the functions of the language: fewest and most arguments
+    "abs": (1, 1),
+    "sqrt": (1, 1),
+    "exp": (1, 1),
+    "log": (1, 1),
+    "sin": (1, 1),
+    "cos": (1, 1),
+    "tan": (1, 1),
+    "tanh": (1, 1),
+    "sinh": (1, 1),
+    "cosh": (1, 1),
+    "arctan": (1, 1),
+    "minimum": (2, 2),
+    "maximum": (2, 2),
+    "min": (2, 99),
+    "max": (2, 99),
+    "where": (3, 3),
+}
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 _COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 
@@ -99,18 +114,19 @@ class _Reader:
         self.file = inspect.getsourcefile(function) or "?"
         try:
             lines, self.first_line = inspect.getsourcelines(function)
-        except OSError as error:
+            tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+        except (OSError, SyntaxError) as error:
             raise StencilError(
                 f"The source of stencil '{function.__name__}' cannot be read ({error}): define "
                 f"it in a file or a notebook cell, not in exec() or at the prompt."
             ) from None
-        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
         if not isinstance(tree, ast.FunctionDef):
             raise StencilError(f"{self.file}:{self.first_line}: a stencil must be a def function.")
         self.tree = tree
         self.fields = tuple(a.arg for a in tree.args.args)
         self.scalars = tuple(a.arg for a in tree.args.kwonlyargs)
         self.locals: set[str] = set()
+        self.conditions: set[str] = set()  # the locals that are true or false
         self.constants: dict[str, float] = {}
         self.offsets: list[tuple[str, Index]] = []
 
@@ -146,10 +162,12 @@ class _Reader:
         for statement in statements:
             match statement:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    self._check(value)
+                    condition = self._is_condition(value)
+                    self._check(value, condition=condition)
                     if name in (*self.fields, *self.scalars):
                         raise self.error(statement, f"the parameter '{name}' cannot be assigned.")
                     self.locals.add(name)
+                    (self.conditions.add if condition else self.conditions.discard)(name)
                     assignments.append((name, value))
                 case ast.Return(value=ast.expr() as value):
                     results = list(value.elts) if isinstance(value, ast.Tuple) else [value]
@@ -162,45 +180,69 @@ class _Reader:
                     )
         raise self.error(self.tree, "it must return the new value of the cell.")
 
-    def _check(self, node: ast.expr) -> None:
+    def _check(self, node: ast.expr, *, condition: bool = False) -> None:
+        """Check one expression that must be a number, or a condition."""
+        if self._is_condition(node) != condition:
+            text = ast.unparse(node)
+            raise self.error(
+                node,
+                f"'{text}' is a number where a condition is needed: compare it with something."
+                if condition
+                else f"'{text}' is a condition, not a number: write where({text}, 1.0, 0.0).",
+            )
         match node:
             case ast.Subscript(value=ast.Name(id=name)):
                 self._check_read(node, name)
-                return
             case ast.Name(id=name):
                 self._check_name(node, name)
-            case ast.Constant(value=int() | float()) | ast.UnaryOp(op=ast.USub() | ast.UAdd()):
-                pass
-            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=2)):
-                self._check(node.left)
-                return
+            case _:
+                for part, is_condition in self._parts(node):
+                    self._check(part, condition=is_condition)
+
+    def _is_condition(self, node: ast.expr) -> bool:
+        match node:
+            case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+                return True
+            case ast.Name(id=name):
+                return name in self.conditions
+        return False
+
+    def _parts(self, node: ast.expr) -> list[tuple[ast.expr, bool]]:
+        """Return the operands of `node`, and whether each must be a condition.
+
+        NumPy and Numba disagree on what arithmetic with truth values means, so there is none.
+        """
+        match node:
+            case ast.Constant(value=int() | float()):
+                return []
+            case ast.UnaryOp(op=ast.Not(), operand=a):
+                return [(a, True)]
+            case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=a):
+                return [(a, False)]
+            case ast.BinOp(op=ast.Pow(), left=a, right=ast.Constant(value=2)):
+                return [(a, False)]
             case ast.BinOp(op=ast.Pow()):
                 raise self.error(node, "only **2 is allowed; write other powers as products.")
-            case ast.BinOp(op=operator) if isinstance(operator, _OPERATORS):
-                pass
-            case ast.Compare(ops=[operator]) if isinstance(operator, _COMPARISONS):
-                pass
-            case ast.IfExp() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
-                pass
-            case ast.Call(keywords=[]) if self._is_function(node):
-                for argument in node.args:
-                    self._check(argument)
-                return
-            case _:
-                raise self.error(node, f"'{ast.unparse(node)}' is not part of the stencil language.")
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                self._check(child)
+            case ast.BinOp(op=operator, left=a, right=b) if isinstance(operator, _OPERATORS):
+                return [(a, False), (b, False)]
+            case ast.Compare(left=a, ops=[test], comparators=[b]) if isinstance(test, _COMPARISONS):
+                return [(a, False), (b, False)]
+            case ast.BoolOp(values=values):
+                return [(value, True) for value in values]
+            case ast.IfExp(test=c, body=a, orelse=b):
+                return [(c, True), (a, False), (b, False)]
+            case ast.Call(args=args, keywords=[]) if self._is_function(node):
+                first = call_name(node) == "where"
+                return [(arg, first and k == 0) for k, arg in enumerate(args)]
+        raise self.error(node, f"'{ast.unparse(node)}' is not part of the stencil language.")
 
     def _is_function(self, call: ast.Call) -> bool:
         name = call_name(call)
-        arity = {"where": (3, 3), "min": (2, 99), "max": (2, 99), "minimum": (2, 2)}
-        low, high = arity.get(name, (2, 2) if name == "maximum" else (1, 1))
-        if name not in FUNCTIONS or not low <= len(call.args) <= high:
+        low, high = _ARITY.get(name, (1, 0))
+        if not low <= len(call.args) <= high:
             return False
-        if name == "where" and isinstance(call.func, ast.Name):
-            return self._lookup(name) is where or name not in self._names()
-        return True
+        found = self._lookup(name) if isinstance(call.func, ast.Name) else None
+        return found is where or not inspect.isfunction(found)  # the user's own sqrt() is another
 
     def _check_read(self, node: ast.Subscript, name: str) -> None:
         if name not in self.fields:
@@ -224,7 +266,9 @@ class _Reader:
 
     def _check_name(self, node: ast.expr, name: str) -> None:
         if name in self.fields:
-            raise self.error(node, f"field '{name}' needs offsets: write {name}[0, 0] for the cell.")
+            raise self.error(
+                node, f"field '{name}' needs offsets: write {name}[0, 0] for the cell."
+            )
         if name in self.scalars or name in self.locals:
             return
         value = self._lookup(name)

@@ -78,6 +78,16 @@ def check_order_between_a_pair(comm: Any) -> None:
     type(sends[0]).Waitall(sends)
 
 
+def check_many_messages_before_the_first_receive(comm: Any) -> None:
+    sends = [comm.Isend(np.full(128, k), right(comm), 2) for k in range(1000)]
+    comm.Barrier()
+    got = np.zeros(128, int)
+    for k in range(1000):
+        comm.Recv(got, left(comm), 2)
+        assert (got == k).all()
+    type(sends[0]).Waitall(sends)
+
+
 def check_tags_out_of_order(comm: Any) -> None:
     sends = [comm.Isend(np.array([tag]), right(comm), tag) for tag in (4, 5, 6)]
     for tag in (6, 4, 5):

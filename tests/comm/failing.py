@@ -59,6 +59,7 @@ def _fail_as(kind: str) -> None:
 
 def fail_everywhere_else(comm: Any) -> None:
     if comm.rank != 0:
+        time.sleep(0.1 / comm.rank)  # the lowest last
         raise ValueError(f"from rank {comm.rank}")
     comm.recv()
 
@@ -113,6 +114,11 @@ def send_and_leave(comm: Any) -> int:
     for _ in range(5):
         comm.Recv(got, 0)
     return int(got.sum())
+
+
+def interrupt_itself(comm: Any) -> str:
+    os.kill(os.getpid(), signal.SIGINT)
+    return "still here"
 
 
 def send_to_nobody(comm: Any) -> int:

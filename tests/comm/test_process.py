@@ -77,6 +77,10 @@ def test_message_that_nobody_receives_does_not_keep_the_job():
     assert launch(failing.send_to_nobody, 2) == [0, 1]
 
 
+def test_ranks_leave_interrupts_to_the_supervisor():
+    assert launch(failing.interrupt_itself, 1) == ["still here"]
+
+
 def test_exit_handlers_run_in_ranks(tmp_path):
     launch(failing.leave_a_file_at_exit, 1, (str(tmp_path / "left"),))
     assert (tmp_path / "left").exists()

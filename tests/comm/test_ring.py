@@ -71,6 +71,20 @@ def test_headers_survive_the_wrap(ring):
         inlet.release()
 
 
+def test_a_full_ring_takes_no_message(ring):
+    outlet, inlet, _ = ring
+    header, body = HEADER.pack(0, 0, 1000), memoryview(bytes(1000))
+    nbytes = len(header) + len(body)
+    assert all(outlet.write_message(header, body, nbytes) for _ in range(CAPACITY // nbytes))
+    rest = CAPACITY % nbytes
+    assert outlet.write(body[:rest]) == rest
+    assert not outlet.write_message(header, body, nbytes)
+    _drain(inlet, nbytes - 1)
+    assert not outlet.write_message(header, body, nbytes)
+    _drain(inlet, 1)
+    assert outlet.write_message(header, body, nbytes)
+
+
 def test_a_starved_writer_is_rung(ring):
     outlet, inlet, (writer, _) = ring
     data = memoryview(bytes(CAPACITY + 1))

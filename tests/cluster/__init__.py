@@ -1,0 +1,1 @@
+"""Tests that need what a cluster has: Slurm, Open MPI, parallel HDF5."""
