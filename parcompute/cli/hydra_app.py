@@ -11,7 +11,7 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -141,14 +141,18 @@ def _save_configuration(config: DictConfig, folder: Path) -> None:
 
 
 def _explained(error: HydraException) -> ConfigError:
-    """Return what Hydra has to say as one sentence, with the valid keys where a key is wrong."""
+    """Return what Hydra has to say as one sentence, with what is valid."""
     cause = error.__cause__
-    text = _one_line(error)
+    if isinstance(error, MissingConfigException) and error.options:
+        options = ", ".join(error.options)
+        return ConfigError(f"There is no '{error.missing_cfg_file}'; there are {options}.")
+    if isinstance(error, OverrideParseException):
+        return ConfigError(f"KEY=VALUE was expected, got '{error.override}'.")
     if cause is not None and "not in" in str(cause):
-        return ConfigError(_unknown_key(text, cause))
-    if cause is not None and isinstance(cause, OmegaConfBaseException):
-        return ConfigError(f"{text}: {_one_line(cause)}")
-    return ConfigError(text)
+        return ConfigError(_unknown_key(_one_line(error), cause))
+    if isinstance(cause, OmegaConfBaseException):
+        return ConfigError(f"{cause.full_key}: {str(cause).splitlines()[0]}.")
+    return ConfigError(_one_line(error))
 
 
 def _unknown_key(text: str, cause: BaseException) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -62,10 +63,8 @@ def discard(folder: Path) -> None:
     for path in folder.glob(".hydra/*"):
         path.unlink()
     for empty in (folder / ".hydra", folder, folder.parent):
-        try:
+        with suppress(OSError):  # not there, or not empty
             empty.rmdir()
-        except OSError:
-            return
 
 
 def environment() -> dict[str, Any]:

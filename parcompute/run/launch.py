@@ -8,6 +8,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def chosen(backend: Backend) -> tuple[str, int]:
     ConfigError
         If more than one rank is asked of the serial engine.
     """
-    ranks = backend.ranks or (1 if backend.name == "serial" else physical_cores())
+    pinned = prod(backend.dims) if backend.dims else None
+    ranks = backend.ranks or pinned or (1 if backend.name == "serial" else physical_cores())
     engine = backend.name
     if engine == "auto":
         engine = "multiprocessing" if ranks > 1 else "serial"

@@ -8,7 +8,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from parcompute.errors import ConfigError
 from parcompute.run.experiment import Experiment
@@ -94,6 +94,7 @@ def build(path: Path, parameters: dict[str, Any]) -> Experiment:
     cls = load(path)
     known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     values = {k: _frozen(v) for k, v in parameters.items() if k in known}
+    _check_lengths(cls, values)
     experiment = cls(**values)
     experiment.validate()
     if not isinstance(experiment.steps, int) or experiment.steps < 0:
@@ -101,6 +102,18 @@ def build(path: Path, parameters: dict[str, Any]) -> Experiment:
             f"experiment.steps must be a whole number >= 0, got {experiment.steps!r}."
         )
     return experiment
+
+
+def _check_lengths(cls: type[Experiment], values: dict[str, Any]) -> None:
+    """Raise ConfigError where a ``tuple[int, int]`` has not got two entries."""
+    for name, kind in get_type_hints(cls).items():
+        entries = get_args(kind)
+        if get_origin(kind) is not tuple or Ellipsis in entries or name not in values:
+            continue
+        if len(values[name]) != len(entries):
+            raise ConfigError(
+                f"experiment.{name} must have {len(entries)} entries, got {list(values[name])}."
+            )
 
 
 def _frozen(value: Any) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -120,9 +122,12 @@ def test_an_exception_on_one_rank_ends_the_job(tmp_path):
     assert done.stderr.count("ValueError: boom") == 1
 
 
+def _file(command):
+    return Path(shutil.which(command)).resolve()
+
+
 def test_parcompute_starts_debians_mpiexec(tmp_path, serial_checksum):
-    command = mpiexec_command(4)
-    assert "Open MPI" in run([command[0], "--version"]).stdout
+    assert _file(mpiexec_command(4)[0]) == _file("mpiexec.openmpi")
     done = run(python(*runs.heat(), "backend=mpi", "backend.ranks=4"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert MPIO in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,7 @@ def job(request, slurm, tmp_path):
     chosen = {"PARCOMPUTE_PYTHON": str(request.getfixturevalue(request.param))}
 
     def submit(*arguments, options=(), **env):
-        return slurm.submit(
-            *options, JOB, *arguments, cwd=tmp_path, env=ONE_MACHINE | chosen | env
-        )
+        return slurm.submit(*options, JOB, *arguments, cwd=tmp_path, env=ONE_MACHINE | chosen | env)
 
     return submit
 
@@ -53,13 +52,24 @@ def test_options_of_sbatch_win(job, tmp_path, serial_checksum):
     assert runs.checksum(tmp_path / runs.FOLDER) == serial_checksum
 
 
-def test_worlds_of_one_rank_are_refused(job, tmp_path):
-    done = job(*HEAT, PARCOMPUTE_LAUNCH="srun --mpi=none")
+def test_worlds_of_one_rank_are_refused(slurm, tmp_path, mpich_python):
+    done = slurm.submit(JOB, *HEAT, cwd=tmp_path, env=_wrong_launcher(mpich_python))
     assert (done.state, done.exit_code) == ("FAILED", 2), done.log
+    assert done.log.count("error: srun started 4 processes, but MPICH") == 1
     assert done.log.count("srun --mpi=list") == 1
-    assert "world of one rank" in done.log
     assert "Traceback" not in done.log
     assert not (tmp_path / runs.FOLDER).exists()
+
+
+def test_open_mpi_itself_refuses_such_worlds(slurm, tmp_path, open_mpi_python):
+    done = slurm.submit(JOB, *HEAT, cwd=tmp_path, env=_wrong_launcher(open_mpi_python))
+    assert done.state == "FAILED", done.log
+    assert 'direct launched using "srun"' in done.log
+    assert not (tmp_path / runs.FOLDER).exists()
+
+
+def _wrong_launcher(python):
+    return {"PARCOMPUTE_PYTHON": str(python), "PARCOMPUTE_LAUNCH": "srun --mpi=none"}
 
 
 def test_bad_input_is_one_sentence(job, tmp_path):
@@ -102,8 +112,6 @@ def test_a_python_without_mpi_is_refused(slurm, tmp_path):
 
 
 def _base_python() -> Path:
-    import sys
-
     return Path(sys.base_prefix) / "bin/python3"
 
 

@@ -139,6 +139,7 @@ def wait_forever(comm: Any, folder: str) -> None:
 def main() -> int:
     """``supervise FOLDER``, or under mpiexec: the name of a function above and its argument."""
     if sys.argv[1] == "supervise":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in background ignore it
         launch(wait_forever, 2, sys.argv[2:])
         return 0
     return mpi.guarded(globals()[sys.argv[1]], *sys.argv[2:])

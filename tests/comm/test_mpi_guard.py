@@ -11,7 +11,8 @@ from tests.helpers import python, run
 
 pytestmark = pytest.mark.mpi
 
-ENDED = 7.0  # 5 s, and the start of Python and MPI
+ENDED = 10.0  # 5 s, and the start of Python and MPI on a busy machine
+KILLED = 9  # Hydra's exit code if it sees the end of the ranks that it killed first
 
 
 def _run(*arguments):
@@ -31,7 +32,7 @@ def _run(*arguments):
 )
 def test_one_rank_fails(kind, code, words):
     done = _run("fail", kind)
-    assert done.returncode == code
+    assert done.returncode in (code, KILLED)
     assert done.stderr.count("rank 1 of 3 failed") == 1
     assert done.stderr.count(words) == 1
     assert done.stderr.count("Traceback") == (kind != "config")
@@ -50,6 +51,6 @@ def test_all_ranks_fail_together(kind, code, words):
 
 def test_some_ranks_fail():
     done = _run("fail_everywhere_else")
-    assert done.returncode == 1
+    assert done.returncode in (1, KILLED)
     assert done.stderr.count("ValueError: from rank") == 1
     assert "from rank 1" in done.stderr
