@@ -16,10 +16,17 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from parcompute.cli.sources import register
+from parcompute.cli.pipes import end_quietly_when_the_reader_does
 from parcompute.errors import ConfigError
 from parcompute.io.collective import sentence
 from parcompute.run import directory, registry
 from parcompute.run.spec import Backend, Kernels, Output, RunSpec
+
+_INFORMS = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i"} | {
+    "--shell-completion",
+    "-sc",
+}
+"""Options with which nothing is run."""
 
 Execute = Callable[[RunSpec], None]
 
@@ -35,7 +42,10 @@ def run(arguments: list[str], execute: Execute) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions through to here
     register()
     arguments = [_as_group(argument) for argument in arguments]
-    _check_experiment(arguments)
+    if _INFORMS.intersection(arguments):
+        end_quietly_when_the_reader_does()
+    else:
+        _check_experiment(arguments)
     sys.argv = ["parcompute run", *arguments]
 
     def task(config: DictConfig) -> None:
@@ -76,8 +86,7 @@ def _check_experiment(arguments: list[str]) -> None:
     known = registry.configurations()
     there_are = f"there are {', '.join(known)}"
     chosen = [a.split("=", 1)[1] for a in arguments if a.startswith("+exp=")]
-    informs = {"--help", "-h", "--hydra-help", "--info", "-i", "-sc", "--shell-completion"}
-    if not chosen and not informs.intersection(arguments):
+    if not chosen:
         raise ConfigError(f"No experiment was named: add +exp=NAME; {there_are}.")
     for name in (n.strip() for text in chosen for n in text.strip("[]").split(",")):
         if name not in known:

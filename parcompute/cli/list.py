@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from parcompute.cli.pipes import end_quietly_when_the_reader_does
 from parcompute.run import registry
 
 _HELP = """\
@@ -16,6 +17,7 @@ configs/exp/NAME.yaml in the current folder, then those that come with parcomput
 
 def main(arguments: list[str]) -> int:
     """Print a line for each experiment."""
+    end_quietly_when_the_reader_does()
     if arguments:
         print(_HELP, end="")
         return 0 if arguments[0] in ("--help", "-h") else 2

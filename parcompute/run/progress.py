@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TextIO
@@ -76,10 +77,14 @@ def _bar(steps: int, stream: TextIO) -> Any:
 
 
 def logger(file: Path) -> Say:
-    """Return a function that prints a line and adds it to `file`."""
+    """Return a function that prints a line and adds it to `file`.
+
+    A run does not end because nobody reads its lines any more (``| head``).
+    """
 
     def say(line: str) -> None:
-        print(line, flush=True)
+        with suppress(BrokenPipeError):
+            print(line, flush=True)
         with file.open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
 
