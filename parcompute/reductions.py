@@ -2,12 +2,14 @@
 
 Sums are exact: every float64 is an integer multiple of 2**-1074, so partial sums are kept as
 whole numbers, whose addition is associative, and rounded once at the end. The result equals
-``math.fsum`` of all elements (Shewchuk, "Adaptive precision floating-point arithmetic", 1997,
-has the same rounding; the bins by exponent follow Demmel & Hida, SIAM J. Sci. Comput. 25, 2004).
+``math.fsum`` of all elements. The leading bits of all elements are split off together, by adding
+and subtracting a power of two, so that their sum is exact in float64 whatever its order (Rump,
+Ogita & Oishi, "Accurate floating-point summation part I", SIAM J. Sci. Comput. 31, 2008).
 """
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +19,10 @@ from numpy.typing import NDArray
 
 from parcompute.comm import Communicator
 
-_CHUNK = 1 << 18  # elements at a time: temporaries stay in cache, and partial sums below 2**53
-_LOW_BITS = 27  # a 53-bit mantissa is cut into 26 high and 27 low bits
-_LOWEST = -1073  # exponent that frexp gives to the smallest subnormal number
-_SCALE = 53 - _LOWEST  # whole numbers count units of 2**-_SCALE
+_LOG_CHUNK = 15
+_CHUNK = 1 << _LOG_CHUNK  # elements at a time: they stay in cache while their bits are split off
+_HUGE = 2.0**900  # from here on the power of two might overflow
+_SCALE = 1074  # whole numbers count units of 2**-_SCALE
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class ExactSum:
     Attributes
     ----------
     units : int
-        The finite part in units of 2**-1126.
+        The finite part in units of 2**-1074.
     special : float
         The sum of the elements that are infinite or NaN; 0 if there are none.
     """
@@ -73,24 +75,44 @@ def _integer_sum(chunk: NDArray[Any]) -> ExactSum:
 
 
 def _float_sum(chunk: NDArray[Any]) -> ExactSum:
-    values = chunk.astype(np.float64, copy=False)
-    finite = np.isfinite(values)
-    special = 0.0
-    if not finite.all():
-        with np.errstate(invalid="ignore"):  # inf - inf
-            special = float(values[~finite].sum())
-        values = values[finite]
-    fraction, exponent = np.frexp(values)
-    mantissa = np.ldexp(fraction, 53).astype(np.int64)
-    lowest = int(exponent.min(initial=0))
-    bins = exponent - lowest
-    high = np.bincount(bins, weights=mantissa >> _LOW_BITS)
-    low = np.bincount(bins, weights=mantissa & ((1 << _LOW_BITS) - 1))
+    values = chunk.astype(np.float64)
+    magnitude = _magnitude(values)
+    if magnitude < _HUGE:
+        return ExactSum(_split_sum(values, magnitude))
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        special = float(values[~np.isfinite(values)].sum())
+    rest = values[np.isfinite(values)]
+    huge = np.abs(rest) >= _HUGE
+    units = sum(map(_units, rest[huge].tolist()))
+    rest = rest[~huge]
+    return ExactSum(units + _split_sum(rest, _magnitude(rest)), special)
+
+
+def _magnitude(values: NDArray[np.float64]) -> float:
+    """Return the largest absolute value, infinity if there is a NaN."""
+    if not values.size:
+        return 0.0
+    largest = max(float(values.max()), -float(values.min()))
+    return largest if largest == largest else math.inf
+
+
+def _split_sum(rest: NDArray[np.float64], magnitude: float) -> int:
+    """Return the sum of at most 2**_LOG_CHUNK numbers in units; `rest` is used up."""
     units = 0
-    for index in np.flatnonzero((high != 0) | (low != 0)):
-        part = (int(high[index]) << _LOW_BITS) + int(low[index])
-        units += part << (int(index) + lowest - _LOWEST)
-    return ExactSum(units, special)
+    leading = np.empty_like(rest)
+    while magnitude:
+        power = math.ldexp(1.0, math.frexp(magnitude)[1] + _LOG_CHUNK)
+        np.add(rest, power, out=leading)
+        leading -= power  # multiples of 2**-53 power, whose sum is at most power: exact
+        rest -= leading  # exact too
+        units += _units(float(leading.sum()))
+        magnitude = _magnitude(rest)
+    return units
+
+
+def _units(value: float) -> int:
+    numerator, denominator = value.as_integer_ratio()
+    return numerator * ((1 << _SCALE) // denominator)
 
 
 def total(comm: Communicator, array: NDArray[Any]) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 from parcompute.comm.process.mailbox import Mailbox, Sink
@@ -15,7 +16,8 @@ from parcompute.comm.process.memory import Segment
 from parcompute.comm.process.ring import HEADER, Doorbell, Inlet, Outlet
 from parcompute.errors import ParcomputeError
 
-_SPINS = 4000  # about 100 us: longer than a message takes, shorter than is worth a context switch
+_SPINS = 2000  # about 50 us: longer than a message takes, shorter than is worth a context switch
+_SHORT = 50e-6  # seconds: a wait that would better have been spent spinning
 _PATIENCE = 0.1  # seconds of a blocking wait before looking again
 
 
@@ -184,7 +186,7 @@ class Engine:
         self.mailbox = Mailbox()
         self.next_context = 0
         self._acquire = doorbell.acquire
-        self._spins = _SPINS if spin else 0
+        self._most_spins = self._spins = _SPINS if spin else 0
         self._busy: list[RingOutbox] = []
         self._inboxes: list[Inbox] = []
         self.outboxes: dict[int, Outbox] = {rank: SelfOutbox(rank, self.mailbox)}
@@ -224,7 +226,11 @@ class Engine:
             outbox.flush()
 
     def _await_ring(self) -> None:
-        """Return after this rank's doorbell rang, or after a while."""
+        """Return after this rank's doorbell rang, or after a while.
+
+        The busy wait before the blocking one adapts: it pays when the other rank answers at once,
+        and does harm when that rank waits for a core that another program uses.
+        """
         acquire = self._acquire
         if acquire(False):
             return
@@ -236,4 +242,7 @@ class Engine:
         for _ in range(self._spins):
             if acquire(False):
                 return
+        start = perf_counter()
         acquire(True, _PATIENCE)
+        short = perf_counter() - start < _SHORT
+        self._spins = self._most_spins if short else self._spins // 2
