@@ -15,8 +15,8 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from parcompute.cli.sources import register
 from parcompute.cli.pipes import end_quietly_when_the_reader_does
+from parcompute.cli.sources import register
 from parcompute.errors import ConfigError
 from parcompute.io.collective import sentence
 from parcompute.run import directory, registry
@@ -67,7 +67,7 @@ def run(arguments: list[str], execute: Execute) -> None:
     except OmegaConfBaseException as error:
         raise ConfigError(_one_line(error)) from None
     except OSError as error:
-        raise ConfigError(f"The run directory cannot be made: {sentence(error)}") from None
+        raise ConfigError(f"The run directory cannot be made: {sentence(error)}.") from None
 
 
 class _Escape(BaseException):

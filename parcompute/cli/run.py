@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from parcompute.comm.launcher import Launcher, detect
 from parcompute.errors import DivergenceError, ParcomputeError
+from parcompute.io.collective import sentence
 from parcompute.run import directory
+from parcompute.run.progress import logger
 from parcompute.run.report import Report
 from parcompute.run.spec import RunSpec
 
@@ -104,9 +106,12 @@ class _Record:
         status = "diverged" if isinstance(error, DivergenceError) else "failed"
         if isinstance(error, KeyboardInterrupt):
             status = "interrupted"
-        directory.update_record(
-            self.folder, status=status, error=str(error), finished=directory.now()
-        )
+        with suppress(OSError):  # a full disk, which is what has to be told
+            directory.update_record(
+                self.folder, status=status, error=str(error), finished=directory.now()
+            )
+        if isinstance(error, OSError):
+            raise ParcomputeError(f"{sentence(error)}.") from None
 
 
 def _finish(spec: RunSpec, report: Report) -> None:
@@ -122,8 +127,6 @@ def _finish(spec: RunSpec, report: Report) -> None:
         shape = " x ".join(map(str, spec.parameters.get("shape") or ()))
         draw(folder, f"{spec.name}: {shape} cells" if shape else spec.name)
         lines.append(f"{'picture':<14} {directory.PREVIEW}")
-    with (folder / directory.LOG).open("a", encoding="utf-8") as log:
-        for line in lines:
-            print(line)
-            log.write(line + "\n")
-    sys.stdout.flush()
+    say = logger(folder / directory.LOG)
+    for line in lines:
+        say(line)

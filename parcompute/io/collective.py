@@ -28,7 +28,7 @@ def on_root(comm: Communicator, function: Callable[..., T], *args: object) -> T:
         except ParcomputeError as error:
             failure = error
         except OSError as error:
-            failure = ParcomputeError(sentence(error))
+            failure = ParcomputeError(f"{sentence(error)}.")
     failure = comm.bcast(failure)
     if failure is not None:
         raise failure
@@ -52,7 +52,7 @@ def together(comm: Communicator, path: Path, function: Callable[..., T], *args: 
         failure = (comm.Get_rank(), sentence(error, path))
     first = comm.allreduce(failure, op=_lower)
     if first is not None:
-        raise ParcomputeError(f"{first[1]} (rank {first[0]})")
+        raise ParcomputeError(f"{first[1]} (rank {first[0]}).")
     return result  # type: ignore[return-value]  # it is the function's result by now
 
 
@@ -60,7 +60,7 @@ def sentence(error: OSError, path: Path | None = None) -> str:
     """Return the reason and the file of an operating system error."""
     reason = error.strerror or str(error)
     name = error.filename or path
-    return f"{reason}: '{name}'." if name else f"{reason}."
+    return f"{reason}: '{name}'" if name else reason
 
 
 def _lower(a: tuple[int, str] | None, b: tuple[int, str] | None) -> tuple[int, str] | None:

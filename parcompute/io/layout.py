@@ -93,10 +93,10 @@ def define(file: Any, layout: Layout, compression: str | None) -> None:
     for variable in layout.variables:
         dataset = _dataset(file, variable, layout.shape, compression)
         dataset.attrs.update(variable.attributes)
+        dataset.dims[0].attach_scale(file["step"])  # first: readers name an axis by its last scale
         for axis, name in enumerate(("time", *layout.axes)):
             dataset.dims[axis].label = name
             dataset.dims[axis].attach_scale(file[name])
-        dataset.dims[0].attach_scale(file["step"])
 
 
 def _scale(file: Any, name: str, values: NDArray[Any], units: str, long_name: str) -> None:

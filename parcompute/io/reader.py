@@ -55,7 +55,7 @@ class Reader:
         try:
             self._file = h5py.File(path, "r", locking=False)
             self.contents = self._contents()
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, ValueError) as error:
             raise ConfigError(f"'{path}' cannot be read as the fields of a run: {error}.") from None
 
     def __enter__(self) -> Reader:
@@ -68,6 +68,8 @@ class Reader:
         file = self._file
         done = file["step"][:] >= 0
         named = [n for n in file if n not in ("time", "step") and file[n].ndim > 1]
+        if not named:
+            raise ValueError("it holds no field")
         shape = file[named[0]].shape[1:]
         axes = ("z", "y", "x")[-len(shape) :]
         return Contents(

@@ -75,6 +75,7 @@ class MpioWriter:
     ) -> None:
         import h5py
 
+        self._path = path
         self._file = h5py.File(path, "w", driver="mpio", comm=comm, track_order=True)
         define(self._file, layout, compression)
         self._datasets = {v.name: self._file[v.name] for v in layout.variables}
@@ -82,14 +83,17 @@ class MpioWriter:
 
     def write(self, index: int, step: int, time: float, fields: Sequence[Field]) -> None:
         """Write snapshot `index`."""
-        for field in fields:
-            dataset = self._datasets[field.name]
-            with dataset.collective:
-                dataset[(index, *field.grid.box.slices)] = field.owned
-        for scale, value in ((self._times, time), (self._steps, step)):
-            with scale.collective:
-                scale[index] = value
-        self._file.flush()
+        try:
+            for field in fields:
+                dataset = self._datasets[field.name]
+                with dataset.collective:
+                    dataset[(index, *field.grid.box.slices)] = field.owned
+            for scale, value in ((self._times, time), (self._steps, step)):
+                with scale.collective:
+                    scale[index] = value
+            self._file.flush()
+        except OSError as error:
+            raise _cannot_write(self._path, error) from None
 
     def close(self) -> None:
         """Complete the file on disk."""
@@ -220,7 +224,11 @@ class GatheredWriter:
             with closing(h5py.File(self._path, "r+")) as file:
                 file[name][index] = value
         except OSError as error:
-            raise ParcomputeError(f"'{self._path}' cannot be written: {error}.") from None
+            raise _cannot_write(self._path, error) from None
 
     def close(self) -> None:
         """Complete the file on disk."""
+
+
+def _cannot_write(path: Path, error: OSError) -> ParcomputeError:
+    return ParcomputeError(f"'{path}' cannot be written: {error}.")

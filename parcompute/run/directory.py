@@ -47,8 +47,11 @@ def read_record(directory: Path) -> dict[str, Any]:
 def write_json(file: Path, values: Any) -> None:
     """Write `values` to `file` in one piece: a reader sees the old file or the new one."""
     draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    draft.replace(file)
+    try:
+        draft.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def update_record(directory: Path, **changes: Any) -> None:

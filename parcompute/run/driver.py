@@ -116,8 +116,7 @@ class Run:
         time = step * self.experiment.dt
         with self.timers.phase("measure"):
             measures = self.experiment.measure()
-        if self.is_root:
-            table.append({"step": step, "time": time, **measures})
+        on_root(self.comm, table.append, {"step": step, "time": time, **measures})
         if writer is not None:
             with self.timers.phase("output"):
                 writer.write(index, step, time, self.fields)
@@ -249,9 +248,9 @@ def _save_timings(comm: Communicator, timers: Timers, folder: Path) -> None:
     local = {name: (s, s, s) for name, s in timers.seconds.items()}
     phases = comm.allreduce(local, op=combine)
     size = comm.Get_size()
-    if comm.Get_rank() == 0:
-        rows = {k: {"min": v[0], "mean": v[1] / size, "max": v[2]} for k, v in phases.items()}
-        directory.write_json(folder / directory.TIMINGS, {"ranks": size, "seconds": rows})
+    rows = {k: {"min": v[0], "mean": v[1] / size, "max": v[2]} for k, v in phases.items()}
+    content = {"ranks": size, "seconds": rows}
+    on_root(comm, directory.write_json, folder / directory.TIMINGS, content)
 
 
 def peak_memory() -> int:

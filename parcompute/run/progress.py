@@ -79,13 +79,13 @@ def _bar(steps: int, stream: TextIO) -> Any:
 def logger(file: Path) -> Say:
     """Return a function that prints a line and adds it to `file`.
 
-    A run does not end because nobody reads its lines any more (``| head``).
+    A run does not end because its lines find no reader (``| head``) or no room in the log.
     """
 
     def say(line: str) -> None:
         with suppress(BrokenPipeError):
             print(line, flush=True)
-        with file.open("a", encoding="utf-8") as stream:
+        with suppress(OSError), file.open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
 
     return say

@@ -17,6 +17,7 @@ from parcompute.comm.process.ring import HEADER, Doorbell, Inlet, Outlet
 from parcompute.errors import ParcomputeError
 
 _SPINS = 2000  # about 50 us: longer than a message takes, shorter than is worth a context switch
+_MORE = 100  # spins, after a short wait
 _SHORT = 50e-6  # seconds: a wait that would better have been spent spinning
 _PATIENCE = 0.1  # seconds of a blocking wait before looking again
 
@@ -245,4 +246,4 @@ class Engine:
         start = perf_counter()
         acquire(True, _PATIENCE)
         short = perf_counter() - start < _SHORT
-        self._spins = self._most_spins if short else self._spins // 2
+        self._spins = min(self._most_spins, self._spins + _MORE) if short else 0
