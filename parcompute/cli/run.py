@@ -50,42 +50,55 @@ def _lead(spec: RunSpec) -> None:
 
 def _rank_main(comm: Any, arguments: list[str]) -> int:
     """Be one of the ranks that an MPI launcher started: rank 0 alone runs Hydra."""
-    from parcompute.run.driver import run_rank
-
+    crew = _Crew(comm)
     if comm.Get_rank() != 0:
-        while (spec := comm.bcast(None)) is not None:
-            run_rank(comm, spec, "mpi")
-        return 0
-    together = True
+        return crew.follow()
+    from parcompute.cli import hydra_app, main
 
-    def lead(spec: RunSpec) -> None:
-        nonlocal together
+    code = 0
+    try:
+        hydra_app.run(arguments, crew.lead)
+    except ParcomputeError as error:
+        if crew.at_work:
+            raise
+        code = main.report(error)
+    except SystemExit as error:  # --help and the like
+        code = int(error.code or 0)
+    crew.dismiss()
+    return code
+
+
+class _Crew:
+    """The ranks of an MPI launcher: rank 0 leads them from run to run."""
+
+    def __init__(self, comm: Any) -> None:
+        self._comm = comm
+        self.at_work = False  # while it is, an error is the affair of all ranks
+
+    def follow(self) -> int:
+        """Make the runs that rank 0 sends, until it dismisses this rank."""
+        from parcompute.run.driver import run_rank
+
+        while (spec := self._comm.bcast(None)) is not None:
+            run_rank(self._comm, spec, "mpi")
+        return 0
+
+    def lead(self, spec: RunSpec) -> None:
+        """Make one run together with the other ranks."""
+        from parcompute.run.driver import run_rank
         from parcompute.run.launch import check_launched
 
-        check_launched(spec.backend, comm)
         with _Record(spec):
-            comm.bcast(spec)
-            together = False  # until run_rank returns, an error is the affair of all ranks
-            report = run_rank(comm, spec, "mpi")
-            together = True
+            check_launched(spec.backend, self._comm)
+            self._comm.bcast(spec)
+            self.at_work = True
+            report = run_rank(self._comm, spec, "mpi")
+            self.at_work = False
             _finish(spec, report)
 
-    from parcompute.cli import hydra_app
-
-    try:
-        hydra_app.run(arguments, lead)
-    except ParcomputeError as error:
-        if not together:
-            raise
-        comm.bcast(None)
-        from parcompute.cli.main import report as say
-
-        return say(error)
-    except SystemExit as error:
-        comm.bcast(None)
-        return int(error.code or 0)
-    comm.bcast(None)
-    return 0
+    def dismiss(self) -> None:
+        """Tell the other ranks that there is nothing more to do."""
+        self._comm.bcast(None)
 
 
 class _Record:
