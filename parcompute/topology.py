@@ -103,8 +103,8 @@ def best_dims(size: int, shape: Index, periods: tuple[bool, ...]) -> Index:
     ]
     if not fitting:
         raise ConfigError(
-            f"{size} ranks cannot share a grid of shape {shape}: every rank needs at least one "
-            f"cell along each axis; use fewer ranks (backend.ranks) or a larger grid."
+            f"{size} ranks cannot share a grid of shape {list(shape)}: every rank needs at least "
+            f"one cell along each axis; use fewer ranks (backend.ranks) or a larger grid."
         )
 
     def cost(dims: Index) -> tuple[int, int, Index]:

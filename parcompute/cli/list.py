@@ -32,11 +32,21 @@ def _describe(path: Path) -> str:
     """Return the configuration's own comment, and the docstring line of its experiment."""
     lines = path.read_text(encoding="utf-8").splitlines()
     comment = next((x.lstrip("# ") for x in lines if x.startswith("#") and "@package" not in x), "")
-    experiment = next(
-        (x.split("/experiment:")[1].strip() for x in lines if "/experiment:" in x), None
-    )
-    file = registry.modules().get(experiment or "")
+    experiment = _experiment(path)
+    file = registry.modules().get(experiment)
     summary = registry.summary(file) if file else ""
     if path.stem == experiment or not comment:
         return summary or comment
     return f"{comment} [{experiment}: {summary}]"
+
+
+def _experiment(path: Path) -> str:
+    """Return the name that stands behind ``/experiment:`` in the defaults, "" if there is none."""
+    from omegaconf import OmegaConf
+
+    defaults = OmegaConf.to_container(OmegaConf.load(path)).get("defaults", [])  # type: ignore[union-attr]
+    for entry in defaults:
+        for group, option in entry.items() if isinstance(entry, dict) else ():
+            if group.removeprefix("override ").strip("/") == "experiment":
+                return str(option)
+    return ""

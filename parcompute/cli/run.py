@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from parcompute.comm.launcher import Launcher, detect
-from parcompute.errors import DivergenceError, ParcomputeError
-from parcompute.io.collective import sentence
+from parcompute.errors import ParcomputeError
 from parcompute.run import directory
 from parcompute.run.progress import logger
 from parcompute.run.report import Report
@@ -42,7 +40,7 @@ def _lead(spec: RunSpec) -> None:
     from parcompute.run.driver import run_rank
 
     Thread(target=preview.load_matplotlib, daemon=True).start()
-    with _Record(spec):
+    with directory.recorded(Path(spec.directory)):
         engine, ranks = launch.chosen(spec.backend)
         report = launch.start(engine, ranks, spec.backend.threads, run_rank, (spec, engine))
         _finish(spec, report)
@@ -88,7 +86,7 @@ class _Crew:
         from parcompute.run.driver import run_rank
         from parcompute.run.launch import check_launched
 
-        with _Record(spec):
+        with directory.recorded(Path(spec.directory)):
             check_launched(spec.backend, self._comm)
             self._comm.bcast(spec)
             self.at_work = True
@@ -99,32 +97,6 @@ class _Crew:
     def dismiss(self) -> None:
         """Tell the other ranks that there is nothing more to do."""
         self._comm.bcast(None)
-
-
-class _Record:
-    """Keeps the status in ``run.json`` true, and leaves no empty run directory behind."""
-
-    def __init__(self, spec: RunSpec) -> None:
-        self.folder = Path(spec.directory)
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if error is None:
-            return
-        if not (self.folder / directory.RECORD).exists():
-            directory.discard(self.folder)
-            return
-        status = "diverged" if isinstance(error, DivergenceError) else "failed"
-        if isinstance(error, KeyboardInterrupt):
-            status = "interrupted"
-        with suppress(OSError):  # a full disk, which is what has to be told
-            directory.update_record(
-                self.folder, status=status, error=str(error), finished=directory.now()
-            )
-        if isinstance(error, OSError):
-            raise ParcomputeError(f"{sentence(error)}.") from None
 
 
 def _finish(spec: RunSpec, report: Report) -> None:

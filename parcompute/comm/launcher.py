@@ -83,6 +83,30 @@ def check_world(
     )
 
 
+def check_launcher(library: str, environ: Mapping[str, str] = os.environ) -> None:
+    """Refuse the mpiexec of another MPI, before ``MPI_Init`` would end the process its own way.
+
+    Parameters
+    ----------
+    library : str
+        Name of the MPI library.
+
+    Raises
+    ------
+    ConfigError
+        If it is Open MPI's under another mpiexec, or another's under that of Open MPI.
+    """
+    launcher = detect(environ)
+    if launcher is None or launcher.name not in [name for name, _, _ in _MPIEXEC]:
+        return
+    if ("Open MPI" in launcher.name) != ("Open MPI" in library):
+        raise ConfigError(
+            f"{launcher.name} started this process, but mpi4py uses {library}: start it with the "
+            f"mpiexec that belongs to {library}, or give backend=mpi backend.ranks="
+            f"{launcher.size} without a launcher, which finds it"
+        )
+
+
 def library_name(version: str) -> str:
     """Return e.g. "Open MPI v4.1.4" or "MPICH 5.0.2" from what ``Get_library_version`` says."""
     first = version.partition("\n")[0].partition(",")[0]

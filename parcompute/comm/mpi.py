@@ -13,7 +13,7 @@ from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Any
 
-from parcompute.comm.launcher import check_world, detect, library_name
+from parcompute.comm.launcher import check_launcher, check_world, detect, library_name
 from parcompute.errors import ConfigError, ParcomputeError
 
 INSTALL = 'pip install "parcompute[mpi]"'
@@ -33,10 +33,17 @@ def world() -> Any:
         If there is no mpi4py or MPI library, or if a launcher started N worlds of one rank.
     """
     try:
+        import mpi4py
+
+        mpi4py.rc.initialize, mpi4py.rc.finalize = False, True  # asked who it is before MPI_Init
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         raise ConfigError(f"backend=mpi needs mpi4py and MPI ({error}): {INSTALL}") from error
-    check_world(MPI.COMM_WORLD.size, library_name(MPI.Get_library_version()))
+    library = library_name(MPI.Get_library_version())
+    check_launcher(library)
+    if not MPI.Is_initialized():
+        MPI.Init_thread()
+    check_world(MPI.COMM_WORLD.size, library)
     return MPI.COMM_WORLD.Dup()
 
 
@@ -89,11 +96,11 @@ def _report(alarm: Any, error: BaseException, code: int) -> None:
     """Report an error once for all ranks; end the job unless all ranks are here."""
     if _all_raised(alarm):
         if alarm.rank == 0:
-            _say(_text(error))
+            _say(_text(error, f"rank 0 of {alarm.size} failed, and so did all others\n"))
         _limit_finalize()
         return
     sleep(_STAGGER * min(alarm.rank, 8))
-    _say(f"rank {alarm.rank} of {alarm.size} failed, the job is ended\n{_text(error)}")
+    _say(_text(error, f"rank {alarm.rank} of {alarm.size} failed, the job is ended\n"))
     alarm.Abort(code)
 
 
@@ -121,10 +128,13 @@ def _exit_code(error: BaseException) -> int:
     return error.exit_code if isinstance(error, ParcomputeError) else 1
 
 
-def _text(error: BaseException) -> str:
+def _text(error: BaseException, who: str = "") -> str:
+    """Return the sentence of an error made on purpose; else `who` failed, and the traceback."""
     if isinstance(error, ParcomputeError):
         return f"error: {error}\n"
-    return "".join(traceback.format_exception(error))
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted\n"
+    return who + "".join(traceback.format_exception(error))
 
 
 def _say(text: str) -> None:

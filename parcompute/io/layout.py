@@ -95,7 +95,6 @@ def define(file: Any, layout: Layout, compression: str | None) -> None:
         dataset.attrs.update(variable.attributes)
         dataset.dims[0].attach_scale(file["step"])  # first: readers name an axis by its last scale
         for axis, name in enumerate(("time", *layout.axes)):
-            dataset.dims[axis].label = name
             dataset.dims[axis].attach_scale(file[name])
 
 

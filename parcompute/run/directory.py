@@ -7,14 +7,16 @@ import json
 import os
 import platform
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from parcompute._version import __version__
-from parcompute.errors import ConfigError
+from parcompute.errors import ConfigError, DivergenceError, ParcomputeError
+from parcompute.io.collective import sentence
 
 FIELDS = "fields.h5"
 RECORD = "run.json"
@@ -61,10 +63,44 @@ def update_record(directory: Path, **changes: Any) -> None:
     write_json(file, {**record, **changes})
 
 
+@contextmanager
+def recorded(folder: Path) -> Iterator[None]:
+    """Keep the status in ``run.json`` true if what is done inside fails; any rank may.
+
+    An empty run directory is removed: nothing has been written before the record is.
+
+    Raises
+    ------
+    ParcomputeError
+        In place of an OSError.
+    """
+    try:
+        yield
+    except BaseException as error:
+        with suppress(OSError):  # a full disk: the error that is under way tells
+            _record_failure(folder, error)
+        if isinstance(error, OSError):
+            raise ParcomputeError(f"{sentence(error)}.") from None
+        raise
+
+
+def _record_failure(folder: Path, error: BaseException) -> None:
+    if not (folder / RECORD).exists():
+        discard(folder)
+    elif read_record(folder)["status"] == "running":  # the first to fail knows best
+        update_record(folder, status=_status(error), error=str(error), finished=now())
+
+
+def _status(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return "diverged" if isinstance(error, DivergenceError) else "failed"
+
+
 def discard(folder: Path) -> None:
     """Remove a run directory in which nothing but the configuration has been written."""
     for path in folder.glob(".hydra/*"):
-        path.unlink()
+        path.unlink(missing_ok=True)
     for empty in (folder / ".hydra", folder, folder.parent):
         with suppress(OSError):  # not there, or not empty
             empty.rmdir()

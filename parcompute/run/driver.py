@@ -41,7 +41,8 @@ def run_rank(comm: Communicator, spec: RunSpec, engine: str) -> Report:
         On every rank, if a field holds NaN or infinity.
     """
     dims = None if spec.backend.dims is None else tuple(spec.backend.dims)
-    with settings.use(settings.Settings(engine=spec.kernels.engine, dims=dims)):
+    chosen = settings.Settings(engine=spec.kernels.engine, dims=dims)
+    with directory.recorded(Path(spec.directory)), settings.use(chosen):
         experiment = registry.build(Path(spec.path), spec.parameters)
         run = Run(comm, spec, engine, experiment)
         return run.make()
@@ -66,6 +67,7 @@ class Run:
 
     def make(self) -> Report:
         """Make all steps with their output; return the report."""
+        self.comm.Barrier()  # nothing is written before all ranks are set up
         say = on_start(self)
         progress = Progress(self.experiment.steps, self.cells, say) if self.is_root else None
         writer = self._open_writer()

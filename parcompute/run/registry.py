@@ -85,15 +85,22 @@ def _imported(path: Path) -> ModuleType:
         raise ConfigError(f"The experiment file '{path}' does not exist.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # inspect finds the source of stencils by module name
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 
 def build(path: Path, parameters: dict[str, Any]) -> Experiment:
     """Return the validated experiment of the file at `path` with these parameters."""
     cls = load(path)
-    known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    values = {k: _frozen(v) for k, v in parameters.items() if k in known}
+    known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    unknown = [f"'experiment.{name}'" for name in parameters if name not in known]
+    if unknown:
+        raise ConfigError(f"There is no key {unknown[0]}; valid there are {', '.join(known)}.")
+    values = {k: _frozen(v) for k, v in parameters.items()}
     _check_lengths(cls, values)
     experiment = cls(**values)
     experiment.validate()
