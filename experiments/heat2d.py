@@ -6,7 +6,7 @@ experiment on real terrain.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,7 +33,8 @@ class Heat2D(pc.Experiment):
     """
 
     shape: tuple[int, int] = (256, 256)  # cells [y, x]
-    extent: list[list[float]] = field(default_factory=lambda: [[0.0, 1.0], [0.0, 1.0]])  # [y, x]
+    low: tuple[float, float] = (0.0, 0.0)  # position of the low walls [y, x]
+    high: tuple[float, float] = (1.0, 1.0)  # of the high walls; may be the smaller number
     alpha: float = 1.0  # diffusivity [length^2/time]
     r: float = 0.2  # alpha dt (1/dy^2 + 1/dx^2) / 2 [-]; stable for r <= 1/4
     steps: int = 1000
@@ -49,8 +50,13 @@ class Heat2D(pc.Experiment):
             raise pc.ConfigError(
                 f"experiment.r={self.r} is unstable: FTCS needs 0 < r <= 0.25; make it smaller."
             )
-        if self.alpha <= 0:
+        if not self.alpha > 0:
             raise pc.ConfigError(f"experiment.alpha must be positive, got {self.alpha}.")
+        if any(a == b for a, b in zip(self.low, self.high, strict=True)):
+            raise pc.ConfigError(
+                f"experiment.low={list(self.low)} and experiment.high={list(self.high)} must "
+                f"differ along each axis."
+            )
         if self.walls not in WALLS:
             raise pc.ConfigError(
                 f"experiment.walls must be one of {', '.join(WALLS)}, got '{self.walls}'."
@@ -58,7 +64,7 @@ class Heat2D(pc.Experiment):
 
     @property
     def spacing(self):
-        return [abs(b - a) / n for (a, b), n in zip(self.extent, self.shape, strict=True)]
+        return [abs(b - a) / n for a, b, n in zip(self.low, self.high, self.shape, strict=True)]
 
     @property
     def dt(self):
@@ -66,7 +72,12 @@ class Heat2D(pc.Experiment):
         return 2 * self.r / (self.alpha * (dy**-2 + dx**-2))
 
     def setup(self, comm):
-        self.grid = pc.Grid(self.shape, self.extent, comm=comm, units=self.length_units)
+        self.grid = pc.Grid(
+            self.shape,
+            list(zip(self.low, self.high, strict=True)),
+            comm=comm,
+            units=self.length_units,
+        )
         self.u = self.grid.field(
             "u", boundary=WALLS[self.walls], units=self.units, long_name=self.long_name
         )
@@ -89,12 +100,12 @@ class Heat2D(pc.Experiment):
     def mode(self, y, x):
         """Return the slowest mode of the box: 0 on the walls (fixed), or with no gradient there."""
         shape = np.sin if self.walls == "fixed" else np.cos
-        (y0, y1), (x0, x1) = self.extent
+        (y0, x0), (y1, x1) = self.low, self.high
         return shape(np.pi * (y - y0) / (y1 - y0)) * shape(np.pi * (x - x0) / (x1 - x0))
 
     def exact(self, time):
         if self.initial is not None:
             return {}
-        (y0, y1), (x0, x1) = self.extent
+        (y0, x0), (y1, x1) = self.low, self.high
         rate = self.alpha * np.pi**2 * ((y1 - y0) ** -2 + (x1 - x0) ** -2)
         return {"u": lambda y, x: self.mode(y, x) * np.exp(-rate * time)}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from parcompute.grid import Grid
     from parcompute.halo import HaloExchanger, HaloPlan
     from parcompute.run.experiment import Experiment
-    from parcompute.stencil import block_stencil, stencil, where
+    from parcompute.stencils import block_stencil, stencil, where
     from parcompute.topology import CartTopology
 
 _HOMES = {
@@ -53,9 +53,9 @@ _HOMES = {
     "HaloExchanger": "halo",
     "HaloPlan": "halo",
     "Experiment": "run.experiment",
-    "block_stencil": "stencil",
-    "stencil": "stencil",
-    "where": "stencil",
+    "block_stencil": "stencils",
+    "stencil": "stencils",
+    "where": "stencils",
     "CartTopology": "topology",
 }
 

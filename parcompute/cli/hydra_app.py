@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from parcompute.cli.pipes import end_quietly_when_the_reader_does
 from parcompute.cli.sources import register
@@ -64,8 +65,8 @@ def run(arguments: list[str], execute: Execute) -> None:
         raise escape.error from None
     except HydraException as error:
         raise _explained(error) from None
-    except OmegaConfBaseException as error:
-        raise ConfigError(_one_line(error)) from None
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise ConfigError(f"The configuration cannot be read: {_one_line(error)}.") from None
     except OSError as error:
         raise ConfigError(f"The run directory cannot be made: {sentence(error)}.") from None
 
@@ -151,7 +152,7 @@ def _save_configuration(config: DictConfig, folder: Path) -> None:
 
 def _explained(error: HydraException) -> ConfigError:
     """Return what Hydra has to say as one sentence, with what is valid."""
-    cause = error.__cause__
+    cause = error.__cause__ or error.__context__
     if isinstance(error, MissingConfigException) and error.options:
         options = ", ".join(error.options)
         return ConfigError(f"There is no '{error.missing_cfg_file}'; there are {options}.")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parcompute.errors import ConfigError
 from parcompute.field import Field
 from parcompute.grid import Grid
 
@@ -60,7 +61,19 @@ class Layout:
         time_units: str,
         attributes: dict[str, str],
     ) -> Layout:
-        """Return the layout for `fields` on `grid`."""
+        """Return the layout for `fields` on `grid`.
+
+        Raises
+        ------
+        ConfigError
+            If a field has the name of a scale.
+        """
+        taken = [f.name for f in fields if f.name in ("time", "step", *grid.axes)]
+        if taken:
+            raise ConfigError(
+                f"A field cannot be named '{taken[0]}': time, step and the axes "
+                f"{', '.join(grid.axes)} have these names in the file; choose another."
+            )
         return cls(
             snapshots,
             {name: grid.coordinates_global(axis) for axis, name in enumerate(grid.axes)},

@@ -58,6 +58,7 @@ def _fail_as(kind: str) -> None:
 
 
 def fail_everywhere_else(comm: Any) -> None:
+    comm.barrier()
     if comm.rank != 0:
         time.sleep(0.1 / comm.rank)  # the lowest last
         raise ValueError(f"from rank {comm.rank}")

@@ -156,7 +156,7 @@ def _seconds(decomposition, rank):
 
 
 def test_more_ranks_than_cells_are_refused():
-    with pytest.raises(ConfigError, match=r"17 ranks cannot share a grid of shape \(4, 4\)"):
+    with pytest.raises(ConfigError, match=r"17 ranks cannot share a grid of shape \[4, 4\]"):
         Decomposition.plan((4, 4), 17)
 
 

@@ -16,7 +16,7 @@ EMPTY = -1.0
 
 @st.composite
 def cases(draw):
-    """Draw a decomposition that has room for the halo, the width, and whether corners are wanted."""
+    """Draw a decomposition, a width that fits it, and whether corners are wanted."""
     ndim = draw(st.integers(1, 3))
     dims = tuple(draw(st.integers(1, 3)) for _ in range(ndim))
     width = tuple(draw(st.integers(0, 3)) for _ in range(ndim))

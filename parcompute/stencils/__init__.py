@@ -5,7 +5,7 @@ for an engine, `kernels` turns that source into something that computes a box, a
 runs it over fields: halo exchange beside the core, then the rim.
 """
 
-from parcompute.stencil.apply import BlockStencil, Stencil, block_stencil, stencil
-from parcompute.stencil.language import where
+from parcompute.stencils.apply import BlockStencil, Stencil, block_stencil, stencil
+from parcompute.stencils.language import where
 
 __all__ = ["BlockStencil", "Stencil", "block_stencil", "stencil", "where"]

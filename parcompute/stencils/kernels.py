@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from parcompute.box import Box, Index
 from parcompute.comm import Communicator
-from parcompute.stencil.compiled import CompiledSource
-from parcompute.stencil.emit import numba_source, numpy_source
-from parcompute.stencil.parse import Formula
+from parcompute.stencils.compiled import CompiledSource
+from parcompute.stencils.emit import numba_source, numpy_source
+from parcompute.stencils.parse import Formula
 
 Arrays = Sequence[NDArray[Any]]
 

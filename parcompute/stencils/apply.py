@@ -14,8 +14,8 @@ from parcompute.errors import ConfigError, StencilError
 from parcompute.field import Field
 from parcompute.grid import Grid
 from parcompute.halo import HaloExchanger, HaloPlan
-from parcompute.stencil.kernels import BlockKernel, Kernel, numba_kernel, numpy_kernel
-from parcompute.stencil.parse import parse
+from parcompute.stencils.kernels import BlockKernel, Kernel, numba_kernel, numpy_kernel
+from parcompute.stencils.parse import parse
 
 Radii = Sequence[Index]
 

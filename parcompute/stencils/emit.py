@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable, Iterator
 
 from parcompute.box import Index
-from parcompute.stencil.parse import Formula, call_name
+from parcompute.stencils.parse import Formula, call_name
 
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+",

@@ -12,7 +12,7 @@ from typing import Any
 
 from parcompute.box import Index
 from parcompute.errors import StencilError
-from parcompute.stencil.language import where
+from parcompute.stencils.language import where
 
 
 @dataclass(frozen=True)

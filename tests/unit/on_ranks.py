@@ -1,0 +1,224 @@
+"""What the tests run on ranks: each function does many cases in one start of the processes."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+import pytest
+
+import parcompute as pc
+from parcompute.settings import Settings, use
+from tests.unit import kernels
+from tests.unit.padding import padded
+
+WALLS = [pc.Dirichlet(1.5), pc.Neumann(-2.0), pc.Reflecting()]
+
+
+def dims_of(size, ndim):
+    """Return every way to put `size` ranks on `ndim` axes."""
+    if ndim == 1:
+        return [(size,)]
+    return [
+        (first, *rest)
+        for first in range(1, size + 1)
+        if size % first == 0
+        for rest in dims_of(size // first, ndim - 1)
+    ]
+
+
+def exchange_like_numpy_pad(comm, count):
+    """Exchange random fields and compare each block with the padded global array."""
+    rng = np.random.default_rng(comm.Get_size())
+    for _ in range(count):
+        ndim = int(rng.integers(1, 4))
+        every = dims_of(comm.Get_size(), ndim)
+        dims = every[rng.integers(len(every))]
+        halo = tuple(map(int, rng.integers(0, 4, ndim)))
+        shape = tuple(d * max(1, w) + int(rng.integers(4)) for d, w in zip(dims, halo, strict=True))
+        sides = [_sides(rng) for _ in shape]
+        _exchange(comm, rng.normal(size=shape), dims, halo, sides, corners=rng.random() < 0.7)
+    return count
+
+
+def _sides(rng):
+    if rng.random() < 0.4:
+        return None
+    low, high = rng.integers(len(WALLS), size=2)
+    return WALLS[low], WALLS[high]
+
+
+def _exchange(comm, whole, dims, halo, sides, *, corners):
+    grid = pc.Grid(whole.shape, comm=comm, dims=dims, periods=[pair is None for pair in sides])
+    spec = [pc.Periodic() if pair is None else pair for pair in sides]
+    u = grid.field("u", halo=halo, boundary=spec)
+    u.owned[...] = whole[grid.box.slices]
+    for _ in range(2):  # persistent requests are used again
+        u.exchange(corners=corners)
+    window = padded(whole, halo, sides, grid.spacing)[
+        grid.box.grow((0,) * grid.ndim, tuple(2 * w for w in halo)).slices
+    ]
+    outside = np.zeros(u.padded.shape, int)
+    for axis, (n, w) in enumerate(zip(u.padded.shape, halo, strict=True)):
+        line = (np.arange(n) < w) | (np.arange(n) >= n - w)
+        outside += line.reshape((-1, *(1,) * (grid.ndim - 1 - axis)))
+    chosen = slice(None) if corners else outside <= 1
+    np.testing.assert_array_equal(u.padded[chosen], window[chosen])
+
+
+def index_like_numpy(comm, count):
+    """Get and set random parts of fields by global index, and compare with the whole array."""
+    rng = np.random.default_rng(7)  # all ranks choose the same
+    for _ in range(count):
+        shape = tuple(map(int, rng.integers(comm.Get_size(), 10, rng.integers(1, 4))))
+        u = pc.Grid(shape, comm=comm).field("u")
+        whole = rng.normal(size=shape)
+        u[...] = whole
+        for _ in range(4):
+            key = _key(rng, shape)
+            np.testing.assert_array_equal(u[key], whole[key])
+            value = rng.normal(size=whole[key].shape)
+            u[key] = whole[key] = value
+            np.testing.assert_array_equal(u.owned, whole[u.grid.box.slices])
+    return count
+
+
+def _key(rng, shape):
+    keys = []
+    for n in shape:
+        if rng.random() < 0.3:
+            keys.append(int(rng.integers(-n, n)))
+        else:
+            bounds = [
+                None if rng.random() < 0.3 else int(b) for b in rng.integers(-n - 2, n + 3, 2)
+            ]
+            keys.append(slice(*bounds, int(rng.choice([-3, -2, -1, 1, 2, 3]))))
+    cut = int(rng.integers(len(keys) + 1))
+    if rng.random() < 0.5:  # an ellipsis for the axes after `cut`
+        keys[cut:] = [...]
+    return tuple(keys)
+
+
+def scatter_and_gather(comm):
+    """Move whole arrays from and to each rank; wrong shapes raise on all."""
+    size, rank = comm.Get_size(), comm.Get_rank()
+    for root in range(size):
+        for dtype in (np.float64, np.float32, np.int16, np.bool_):
+            u = pc.Grid((size + 4, 5, 3), comm=comm).field("u", dtype=dtype)
+            whole = (np.random.default_rng(root).normal(size=u.shape_global) * 5).astype(dtype)
+            u.scatter(whole[::-1][::-1] if rank == root else None, root)
+            np.testing.assert_array_equal(u.owned, whole[u.grid.box.slices])
+            back = u.gather(root)
+            assert (back is None) == (rank != root)
+            if back is not None:
+                assert back.dtype == dtype
+                np.testing.assert_array_equal(back, whole)
+    for wrong in (np.zeros((4, 5, 3)), np.zeros(7), None):
+        with pytest.raises(pc.ConfigError, match="expected an array of shape"):
+            u.scatter(wrong if rank == 0 else None)
+    return size
+
+
+def reductions(comm):
+    """Return all reductions of fields of several types, as bytes."""
+    results = []
+    for dtype in (np.float64, np.float32, np.int32, np.uint8):
+        u = pc.Grid((11, 13), comm=comm).field("u", dtype=dtype)
+        values = np.random.default_rng(5).normal(size=(11, 13)) * 50
+        u[...] = (abs(values) if dtype is np.uint8 else values).astype(dtype)
+        results += [u.sum(), u.mean(), u.norm(), u.min(), u.max()]
+    v = u.grid.field("v")
+    v[7, 3] = np.nan
+    results += [v.sum(), v.mean(), v.norm(), v.min(), v.max()]
+    return np.array(results, float).tobytes()
+
+
+def misuse(comm):
+    """Start twice, finish without start; return the messages."""
+    grid = pc.Grid((8,), comm=comm, periods=True)
+    u = grid.field("u")
+    exchanger = grid.exchanger((1,), np.float64, corners=False)
+    messages = [_raised(exchanger.finish, u.padded)]
+    exchanger.start(u.padded)
+    messages.append(_raised(exchanger.start, u.padded))
+    exchanger.finish(u.padded)
+    return [*messages, _raised(exchanger.finish, u.padded)]
+
+
+def _raised(function, *args):
+    with pytest.raises(RuntimeError) as raised:
+        function(*args)
+    return str(raised.value)
+
+
+STENCIL_CASES = [
+    (kernels.upwind, (23,), (True,)),
+    (kernels.wide, (29,), (False,)),
+    (kernels.diffuse, (17, 19), (False, False)),
+    (kernels.diffuse, (17, 19), (True, True)),
+    (kernels.box, (17, 19), (False, True)),
+    (kernels.box, (17, 19), (False, False)),
+    (kernels.lopsided, (17, 19), (True, False)),
+    (kernels.wave, (17, 19), (False, True)),
+    (kernels.react, (17, 19), (True, True)),
+    (kernels.cross, (17, 19), (False, True)),
+    (kernels.flux, (17, 19), (False, False)),
+    (kernels.choose, (17, 19), (True, False)),
+    (kernels.diffuse_blocks, (17, 19), (True, False)),
+    (kernels.seven, (7, 11, 13), (False, True, False)),
+    (kernels.diagonal, (7, 11, 13), (True, False, True)),
+    (kernels.diagonal, (7, 11, 13), (False, False, False)),
+]
+
+
+def stencils(comm, engine="numba"):
+    """Run every stencil case on every split of the axes.
+
+    Returns
+    -------
+    list of (int, tuple of int, bytes)
+        On rank 0: number of the case, dims, and the fields after four sweeps.
+    """
+    results = []
+    with use(Settings(engine=engine)):
+        for number, (stencil, shape, periods) in enumerate(STENCIL_CASES):
+            for dims in dims_of(comm.Get_size(), len(shape)):
+                fields = _run(comm, stencil, shape, periods, dims)
+                wholes = [field.gather() for field in fields]
+                if comm.Get_rank() == 0:
+                    results.append((number, dims, b"".join(w.tobytes() for w in wholes)))
+    return results
+
+
+def _run(comm, stencil, shape, periods, dims):
+    grid = pc.Grid(shape, comm=comm, periods=periods, dims=dims)
+    rng = np.random.default_rng(prod(shape))
+    fields = []
+    for k, radius in enumerate(stencil.radii(len(shape))):
+        fields.append(grid.field(f"f{k}", halo=radius, boundary=WALLS[k % 3]))
+        fields[-1][...] = rng.normal(size=shape)
+    stencil(*fields, sweeps=4, **kernels.scalars(stencil))
+    return fields
+
+
+def diffuse_once(comm):
+    """Return whether Numba was imported, and the field after a step."""
+    import sys
+
+    u = pc.Grid((12, 12), comm=comm).field("u")
+    u.fill(lambda y, x: np.sin(y) * np.cos(x))
+    kernels.diffuse(u, r=0.2)
+    return u[...].tobytes(), "numba" in sys.modules
+
+
+def elementary_functions(comm):
+    """Return values of the elementary functions in both precisions, and whether Numba is here."""
+    import sys
+
+    parts = []
+    for dtype in (np.float32, np.float64):
+        u = pc.Grid((50,), comm=comm).field("u", dtype=dtype)
+        u.fill(lambda x: 0.01 + x / 45)
+        kernels.elementary(u)
+        parts.append(u[...].tobytes())
+    return b"".join(parts), "numba" in sys.modules
