@@ -24,7 +24,7 @@
 set -euo pipefail
 cd "$SLURM_SUBMIT_DIR"
 
-# Python: the one you name, else the active environment, else .venv here, else python3 on PATH.
+# Python: the one you name, else the active venv, else .venv here, else python3 on PATH.
 for python in "${VIRTUAL_ENV:+$VIRTUAL_ENV/bin/python}" .venv/bin/python python3; do
     [ -n "$python" ] && command -v "$python" >/dev/null && break
 done

@@ -6,12 +6,13 @@ a launcher can end a process on some machines.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, NoReturn
 
 from parcompute.comm.launcher import check_launcher, check_world, detect, library_name
 from parcompute.errors import ConfigError, ParcomputeError
@@ -66,13 +67,15 @@ def guarded(function: Callable[..., int | None], *args: Any) -> int:
     Returns
     -------
     int
-        For ``sys.exit``, which is to follow soon: after an error MPI has 3 s to finalize.
+        For ``sys.exit``. After an error the function does not return: the process ends.
     """
     try:
         comm = world()
     except ConfigError as error:
         return _refuse(error)
     alarm = comm.Dup()  # used for nothing else
+    # after Ctrl-C, Open MPI's mpiexec also sends SIGTERM, which must not come first
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return function(comm, *args) or 0
     except BaseException as error:
@@ -94,13 +97,14 @@ def _refuse(error: ConfigError) -> int:
 
 def _report(alarm: Any, error: BaseException, code: int) -> None:
     """Report an error once for all ranks; end the job unless all ranks are here."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # another rank has reported and ends this one
     if _all_raised(alarm):
         if alarm.rank == 0:
-            _say(_text(error, f"rank 0 of {alarm.size} failed, and so did all others\n"))
-        _limit_finalize()
-        return
+            who = f"rank 0 of {alarm.size} failed, and so did all others\n"
+            _say(_text(error) if _is_plain(error) else who + _text(error))
+        _end(code)
     sleep(_STAGGER * min(alarm.rank, 8))
-    _say(_text(error, f"rank {alarm.rank} of {alarm.size} failed, the job is ended\n"))
+    _say(f"rank {alarm.rank} of {alarm.size} failed, the job is ended\n{_text(error)}")
     alarm.Abort(code)
 
 
@@ -114,10 +118,19 @@ def _all_raised(alarm: Any) -> bool:
     return True
 
 
-def _limit_finalize() -> None:
-    """Let the kernel end this process if MPI_Finalize waits for messages that never complete."""
+def _end(code: int) -> NoReturn:
+    """Finalize MPI and end the process, without the interpreter's teardown.
+
+    What the error left open (parallel files) can no longer be closed there, and would say so. The
+    kernel ends the process if MPI_Finalize waits for messages that never complete.
+    """
+    from mpi4py import MPI
+
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_FINALIZE)
+    sys.stdout.flush()
+    MPI.Finalize()
+    os._exit(code)
 
 
 def _exit_code(error: BaseException) -> int:
@@ -128,13 +141,17 @@ def _exit_code(error: BaseException) -> int:
     return error.exit_code if isinstance(error, ParcomputeError) else 1
 
 
-def _text(error: BaseException, who: str = "") -> str:
-    """Return the sentence of an error made on purpose; else `who` failed, and the traceback."""
-    if isinstance(error, ParcomputeError):
-        return f"error: {error}\n"
+def _is_plain(error: BaseException) -> bool:
+    """Return whether a sentence says it all, without a traceback."""
+    return isinstance(error, ParcomputeError | KeyboardInterrupt)
+
+
+def _text(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted\n"
-    return who + "".join(traceback.format_exception(error))
+    if isinstance(error, ParcomputeError):
+        return f"error: {error}\n"
+    return "".join(traceback.format_exception(error))
 
 
 def _say(text: str) -> None:

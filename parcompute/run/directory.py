@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import platform
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from parcompute._version import __version__
 from parcompute.errors import ConfigError, DivergenceError, ParcomputeError
 from parcompute.io.collective import sentence
 
+RUNS = "runs"  # the default place of run directories, in the current folder
 FIELDS = "fields.h5"
 RECORD = "run.json"
 DIAGNOSTICS = "diagnostics.csv"
@@ -77,6 +79,9 @@ def recorded(folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            for repeated in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(repeated, signal.SIG_IGN)
         with suppress(OSError):  # a full disk: the error that is under way tells
             _record_failure(folder, error)
         if isinstance(error, OSError):
@@ -101,7 +106,10 @@ def discard(folder: Path) -> None:
     """Remove a run directory in which nothing but the configuration has been written."""
     for path in folder.glob(".hydra/*"):
         path.unlink(missing_ok=True)
-    for empty in (folder / ".hydra", folder, folder.parent):
+    ours = [folder / ".hydra", folder]
+    if folder.parent == Path.cwd() / RUNS:
+        ours.append(folder.parent)
+    for empty in ours:
         with suppress(OSError):  # not there, or not empty
             empty.rmdir()
 

@@ -77,6 +77,10 @@ class Run:
             for index, (step, target) in enumerate(pairwise(self.schedule), start=1):
                 self._advance(step, target, progress)
                 self._output(writer, table, index, target)
+        except DivergenceError:  # raised by all ranks
+            if writer is not None:
+                writer.close()
+            raise
         finally:
             if progress is not None:
                 progress.close()

@@ -14,9 +14,11 @@ from typing import Any
 
 from parcompute.comm import Communicator
 from parcompute.comm.cores import physical_cores
-from parcompute.comm.launcher import without_launcher
+from parcompute.comm.launcher import detect, without_launcher
 from parcompute.errors import ConfigError, ParcomputeError, RankError
 from parcompute.run.spec import Backend
+
+_PATIENCE = 5.0  # seconds for mpiexec to end its ranks after Ctrl-C
 
 
 class ReportedError(ParcomputeError):
@@ -36,7 +38,7 @@ def chosen(backend: Backend) -> tuple[str, int]:
         If more than one rank is asked of the serial engine.
     """
     pinned = prod(backend.dims) if backend.dims else None
-    ranks = backend.ranks or pinned or (1 if backend.name == "serial" else physical_cores())
+    ranks = backend.ranks or pinned or _default_ranks(backend.name)
     engine = backend.name
     if engine == "auto":
         engine = "multiprocessing" if ranks > 1 else "serial"
@@ -45,6 +47,14 @@ def chosen(backend: Backend) -> tuple[str, int]:
             f"backend=serial has one rank, but backend.ranks={ranks}: use backend=multiprocessing."
         )
     return engine, ranks
+
+
+def _default_ranks(name: str) -> int:
+    """Return one rank per task of a Slurm job for MPI, else one per physical core here."""
+    job = detect()
+    if name == "mpi" and job is not None and not job.started:
+        return job.size
+    return 1 if name == "serial" else physical_cores()
 
 
 def start(
@@ -89,12 +99,23 @@ def _under_mpiexec(
     with tempfile.TemporaryDirectory(prefix="parcompute-") as folder:
         task, result = Path(folder, "task"), Path(folder, "result")
         task.write_bytes(pickle.dumps((function, args)))
-        code = subprocess.run(
-            [*command, str(task), str(result)], env=environment, check=False
-        ).returncode
+        code = _finished([*command, str(task), str(result)], environment)
         if code or not result.exists():
             raise ReportedError(code or 1)
         return pickle.loads(result.read_bytes())
+
+
+def _finished(command: list[str], environment: dict[str, str]) -> int:
+    """Run `command`, return its exit code; at Ctrl-C, which it gets too, let it end its ranks."""
+    process = subprocess.Popen(command, env=environment)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        raise
 
 
 def check_launched(backend: Backend, comm: Communicator) -> None:

@@ -185,7 +185,8 @@ class Slurm:
             out = files.enter_context((self.folder / f"{command[-1][-2:]}.out.log").open("wb"))
             self._daemons.append(
                 subprocess.Popen(
-                    command,
+                    ["setpriv", "--pdeathsig=TERM", *command],  # ends with the tests, come what may
+                    cwd=self.folder,
                     env=self.environment,
                     stdin=subprocess.DEVNULL,
                     stdout=out,

@@ -16,7 +16,7 @@ from parcompute.comm.mpiexec import mpi_library, mpiexec_command
 from tests.cluster import runs
 from tests.helpers import python, run
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180, method="signal")]
 
 MPIO = "mpio (parallel HDF5, collective)"
 ENDED = 7.0  # 5 s, and the start of Python and MPI
@@ -120,6 +120,8 @@ def test_an_exception_on_one_rank_ends_the_job(tmp_path):
     assert done.stderr.count("Traceback") == 1
     assert done.stderr.count("rank 1 of 3 failed") == 1
     assert done.stderr.count("ValueError: boom") == 1
+    with h5py.File(tmp_path / runs.FOLDER / "fields.h5") as file:
+        assert file["step"][0] == 0  # what was written before can be read
 
 
 def _file(command):

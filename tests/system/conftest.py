@@ -1,0 +1,31 @@
+"""What the system tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.system.cli import Made, Workshop, install_user, parcompute, run_directories
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """Return a folder in which each run is made once."""
+    return Workshop(tmp_path_factory.mktemp("workshop"))
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Return the run that a newcomer makes, in an empty folder."""
+    folder = tmp_path_factory.mktemp("first")
+    done = parcompute("run", "+exp=heat2d", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    [made] = run_directories(folder)
+    return Made(made, done)
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Path:
+    """Return a folder with the user's experiments."""
+    return install_user(tmp_path)
