@@ -48,10 +48,6 @@ class Box:
             tuple(b + o for b, o in zip(self.stop, offset, strict=True)),
         )
 
-    def relative_to(self, origin: Index) -> Box:
-        """Return the box in coordinates whose zero is `origin`."""
-        return self.shift(tuple(-o for o in origin))
-
     def grow(self, low: Index, high: Index | None = None) -> Box:
         """Return the box grown by `low` cells downwards and `high` (default `low`) upwards."""
         high = low if high is None else high

@@ -121,10 +121,10 @@ def check_width(decomposition: Decomposition, width: Index) -> None:
         zip(width, decomposition.shape_global, decomposition.topology.dims, strict=True)
     ):
         if w > n // d:
+            fewer = ", or fewer ranks along this axis (backend.dims, backend.ranks)"
             raise ConfigError(
-                f"The halo along axis {axis} is {w} cells wide, but {d} ranks on {n} cells leave a "
-                f"block of only {n // d}: use fewer ranks along this axis (backend.dims, "
-                f"backend.ranks) or a larger grid."
+                f"The halo along axis {axis} is {w} cells wide, but {d} rank{'s' * (d > 1)} on {n} "
+                f"cells leave a block of only {n // d}: use a larger grid{fewer * (d > 1)}."
             )
 
 

@@ -142,6 +142,15 @@ def norm(comm: Communicator, array: NDArray[Any]) -> float:
     return float(np.sqrt(total(comm, values * values)))
 
 
+def errors(comm: Communicator, values: NDArray[Any], exact: Any) -> dict[str, float]:
+    """Return the largest ("max") and the root-mean-square ("rms") difference; collective."""
+    difference = values - exact
+    return {
+        "max": largest(comm, np.abs(difference)),
+        "rms": mean(comm, difference * difference) ** 0.5,
+    }
+
+
 def smallest(comm: Communicator, array: NDArray[Any]) -> Any:
     """Return the minimum over all ranks' `array`, NaN if there is one; collective."""
     return _extreme(comm, array.min() if array.size else None, np.minimum)

@@ -1,4 +1,4 @@
-"""Phase timers: how long a rank computed, exchanged, measured and wrote."""
+"""Phase timers: how long a rank set up, computed, measured and wrote."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from parcompute.box import Box
 from parcompute.io.reader import Contents, Reader
 from parcompute.run import directory
 
@@ -47,13 +47,19 @@ def draw(folder: Path, title: str) -> None:
             | {"bottom": 0.55 / height, "top": 1 - 0.75 / height},
         )
         for row, name in zip(rows, contents.fields, strict=True):
-            pair = [_plane(reader.read(name, index)) for index in (0, last)]
+            pair = [_plane(reader, name, index) for index in (0, last)]
             _draw_field(figure, row, contents, name, pair)
     figure.savefig(folder / directory.PREVIEW, dpi=100)
 
 
-def _plane(values: NDArray[Any]) -> NDArray[Any]:
-    return values[values.shape[0] // 2] if values.ndim == 3 else values
+def _plane(reader: Reader, name: str, index: int) -> NDArray[Any]:
+    """Read the cells that are shown, and no others."""
+    whole = Box.of_shape(reader.contents.shape)
+    if len(whole.stop) < 3:
+        return reader.read(name, index)
+    middle = whole.stop[0] // 2
+    block = reader.read(name, index, Box((middle, 0, 0), (middle + 1, *whole.stop[1:])))
+    return block.reshape(block.shape[1:])
 
 
 def _draw_field(
@@ -84,7 +90,7 @@ def _draw_curve(axes: Any, contents: Contents, values: NDArray[Any], pair: Any) 
 def _draw_map(axes: Any, contents: Contents, values: NDArray[Any], pair: Any) -> Any:
     """Draw a map with the larger y at the top."""
     low, high = _range(pair)
-    (bottom, top), (left, right) = map(_walls, list(contents.axes.values())[-2:])
+    (bottom, top), (left, right) = list(contents.walls.values())[-2:]
     return axes.imshow(
         values[tuple(slice(None, None, -(-n // _MOST_PIXELS)) for n in values.shape)],
         origin="lower" if bottom < top else "upper",
@@ -100,14 +106,17 @@ def _range(pair: list[NDArray[Any]]) -> tuple[float, float]:
     return float(min(v.min() for v in pair)), float(max(v.max() for v in pair))
 
 
-def _walls(centres: NDArray[np.float64]) -> tuple[float, float]:
-    half = (centres[-1] - centres[0]) / (2 * (len(centres) - 1)) if len(centres) > 1 else 0.5
-    return float(centres[0] - half), float(centres[-1] + half)
-
-
 def _time(contents: Contents, index: int) -> str:
-    units = contents.units["time"]
-    return f"time {contents.times[index]:.4g}" + (f" {units}" if units not in ("", "1") else "")
+    text = f"time {contents.times[index]:.4g}{_unit(contents, 'time')}"
+    if len(contents.shape) == 3:
+        middle = contents.axes["z"][contents.shape[0] // 2]
+        text += f", z = {middle:.4g}{_unit(contents, 'z')}"
+    return text
+
+
+def _unit(contents: Contents, name: str) -> str:
+    units = contents.units[name]
+    return "" if units in ("", "1") else f" {units}"
 
 
 def _label(contents: Contents, name: str) -> str:

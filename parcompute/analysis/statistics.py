@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parcompute import reductions
+from parcompute.box import Box, Index
 from parcompute.comm import Communicator
-from parcompute.decomposition import Decomposition
+from parcompute.decomposition import block
 from parcompute.errors import ConfigError
 from parcompute.io.collective import on_root
 from parcompute.io.reader import Contents, Reader
 from parcompute.run import directory, registry
-from parcompute.run.experiment import Experiment
 
 Row = dict[str, Any]
 
@@ -31,8 +31,8 @@ class Slab:
     cell_volume: float
 
 
-def analyze(comm: Communicator, folder: Path) -> list[Row]:
-    """Return a row for each field and snapshot of the run in `folder`; collective.
+def analyze(comm: Communicator, folder: Path) -> tuple[list[Row], list[str]]:
+    """Return a row for each field and snapshot of the run in `folder`, and remarks; collective.
 
     Columns: field, step, time, min, max, mean, l2 (square root of the integral of u^2), total
     (integral of u), and, where the experiment has an exact solution, error_max and error_rms.
@@ -44,18 +44,16 @@ def analyze(comm: Communicator, folder: Path) -> list[Row]:
         On every rank, if `folder` is not a run directory.
     """
     record = on_root(comm, directory.read_record, folder)
-    experiment = _experiment(record)
     on_root(comm, _check, folder / directory.FIELDS)
+    exact, remarks = _solution(record)
     with Reader(folder / directory.FIELDS) as reader:
         contents = reader.contents
-        size = comm.Get_size()
-        if size > contents.shape[0]:
-            raise ConfigError(
-                f"{size} ranks cannot share snapshots of {contents.shape[0]} rows: use at most "
-                f"{contents.shape[0]} (backend.ranks)."
+        done = len(contents.steps)
+        if done < contents.planned or record.get("status") != "complete":
+            remarks.append(
+                f"the run is {record.get('status')}: {done} of {contents.planned} snapshots"
             )
-        dims = (size, *(1,) * (len(contents.shape) - 1))
-        box = Decomposition.plan(contents.shape, size, dims=dims).box(comm.Get_rank())
+        box = _share(contents.shape, comm.Get_rank(), comm.Get_size())
         rows = []
         for name in contents.fields:
             for index, time in enumerate(contents.times):
@@ -64,20 +62,34 @@ def analyze(comm: Communicator, folder: Path) -> list[Row]:
                     _coordinates(contents, box.slices),
                     _cell_volume(contents),
                 )
-                solution = experiment.exact(float(time)).get(name)
-                step = int(contents.steps[index])
-                head = {"field": name, "step": step, "time": float(time)}
-                rows.append({**head, **_statistics(comm, slab, solution)})
-    return rows
+                head = {"field": name, "step": int(contents.steps[index]), "time": float(time)}
+                rows.append({**head, **_statistics(comm, slab, exact(float(time)).get(name))})
+    return rows, remarks
 
 
-def _experiment(record: dict[str, Any]) -> Experiment:
+def _share(shape: Index, rank: int, size: int) -> Box:
+    """Return what a rank reads: some rows; where they are too few, a part of the longest axis.
+
+    It may be nothing: an analysis is not refused because of many ranks.
+    """
+    axis = 0 if shape[0] >= size else shape.index(max(shape))
+    whole = Box.of_shape(shape)
+    low, high = block(rank, size, shape[axis])
+    return Box(
+        (*whole.start[:axis], low, *whole.start[axis + 1 :]),
+        (*whole.stop[:axis], high, *whole.stop[axis + 1 :]),
+    )
+
+
+def _solution(record: dict[str, Any]) -> tuple[Callable[[float], dict[str, Any]], list[str]]:
+    """Return the exact solution of the experiment; nothing, and why, if it cannot be had."""
     try:
         parameters, file = dict(record["config"]["experiment"]), Path(record["experiment_file"])
-    except KeyError as error:
-        raise ConfigError(f"{directory.RECORD} of the run has no entry {error}.") from None
-    name = parameters.pop("name")
-    return registry.build(file if file.is_file() else registry.find(name), parameters)
+        name = parameters.pop("name")
+        experiment = registry.build(file if file.is_file() else registry.find(name), parameters)
+    except (KeyError, ConfigError) as error:
+        return lambda _: {}, [f"no errors against an exact solution: {error}"]
+    return experiment.exact, []
 
 
 def _check(path: Path) -> None:
@@ -94,11 +106,8 @@ def _coordinates(contents: Contents, slices: tuple[slice, ...]) -> list[NDArray[
 
 
 def _cell_volume(contents: Contents) -> float:
-    """Return the volume of a cell; an axis of one cell counts as one unit long."""
-    steps = [
-        abs(c[-1] - c[0]) / (len(c) - 1) if len(c) > 1 else 1.0 for c in contents.axes.values()
-    ]
-    return float(np.prod(steps))
+    walls = contents.walls.values()
+    return float(np.prod([abs(b - a) / n for (a, b), n in zip(walls, contents.shape, strict=True)]))
 
 
 def _statistics(comm: Communicator, slab: Slab, solution: Callable[..., Any] | None) -> Row:
@@ -110,9 +119,8 @@ def _statistics(comm: Communicator, slab: Slab, solution: Callable[..., Any] | N
         "total": reductions.total(comm, slab.values) * slab.cell_volume,
     }
     if solution is not None:
-        difference = slab.values - solution(*slab.coordinates)
-        row["error_max"] = reductions.largest(comm, np.abs(difference))
-        row["error_rms"] = reductions.mean(comm, difference * difference) ** 0.5
+        errors = reductions.errors(comm, slab.values, solution(*slab.coordinates))
+        row |= {f"error_{kind}": value for kind, value in errors.items()}
     return row
 
 
@@ -122,7 +130,7 @@ def write_csv(file: Path, rows: list[Row]) -> None:
     file.unlink(missing_ok=True)
     table = directory.Table(file)
     for row in rows:
-        table.append({name: row.get(name, "") for name in columns})
+        table.append({}, {name: row.get(name, "") for name in columns})
 
 
 def table(rows: list[Row]) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from parcompute.comm.launcher import detect
+from parcompute.cli.launched import is_rank
 from parcompute.errors import ConfigError
 from parcompute.run.spec import Backend
 
@@ -29,19 +30,21 @@ def main(arguments: list[str]) -> int:
         print(_HELP, end="")
         return 0
     folder, backend = _parsed(arguments)
-    launcher = detect()
-    if launcher is not None and launcher.started and backend.name in ("auto", "mpi"):
+    if is_rank(arguments):
         from parcompute.comm.mpi import guarded
 
-        return guarded(analyze_rank, folder)
-    return _start(folder, backend)
+        return guarded(_launched_rank, folder, backend)
+    from parcompute.run import launch
+
+    code: int = launch.start(*launch.chosen(backend), 1, analyze_rank, (folder,))
+    return code
 
 
 def _parsed(arguments: list[str]) -> tuple[Path, Backend]:
-    options = dict(a.split("=", 1) for a in arguments if "=" in a)
-    names = [a for a in arguments if "=" not in a]
     known = {"backend", "backend.ranks"}
-    if len(names) != 1 or not set(options) <= known:
+    options = dict(a.split("=", 1) for a in arguments if a.split("=")[0] in known)
+    names = [a for a in arguments if a.split("=")[0] not in known]
+    if len(names) != 1:
         raise ConfigError(
             f"analyze takes one run directory and the options {', '.join(sorted(known))}, got "
             f"'{' '.join(arguments)}'."
@@ -53,11 +56,11 @@ def _parsed(arguments: list[str]) -> tuple[Path, Backend]:
     return Path(names[0]), backend
 
 
-def _start(folder: Path, backend: Backend) -> int:
-    from parcompute.run import launch
+def _launched_rank(comm: Any, folder: Path, backend: Backend) -> int:
+    from parcompute.run.launch import check_launched
 
-    code: int = launch.start(*launch.chosen(backend), 1, analyze_rank, (folder,))
-    return code
+    check_launched(backend, comm)
+    return analyze_rank(comm, folder)
 
 
 def analyze_rank(comm: Any, folder: Path) -> int:
@@ -66,11 +69,12 @@ def analyze_rank(comm: Any, folder: Path) -> int:
     from parcompute.io.collective import on_root
     from parcompute.run import directory
 
-    rows = statistics.analyze(comm, folder)
+    rows, remarks = statistics.analyze(comm, folder)
 
     def publish() -> None:
-        print("\n".join(statistics.table(rows)), flush=True)
         statistics.write_csv(folder / directory.ANALYSIS, rows)
+        with suppress(BrokenPipeError):  # nobody reads any more
+            print("\n".join([*statistics.table(rows), *remarks]), flush=True)
 
     on_root(comm, publish)
     return 0

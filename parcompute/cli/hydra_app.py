@@ -132,7 +132,7 @@ def _spec(config: DictConfig, folder: Path) -> RunSpec:
         str(path),
         values["experiment"],
         str(folder),
-        directory.environment(),
+        directory.environment(path),
         Backend(**values["backend"]),
         Output(**values["output"]),
         Kernels(**values["kernels"]),
@@ -162,7 +162,7 @@ def _explained(error: HydraException) -> ConfigError:
         return ConfigError(_unknown_key(_one_line(error), cause))
     if isinstance(cause, OmegaConfBaseException):
         return ConfigError(f"{cause.full_key}: {str(cause).splitlines()[0]}.")
-    return ConfigError(_one_line(error))
+    return ConfigError(f"{_one_line(error)}.")
 
 
 def _unknown_key(text: str, cause: BaseException) -> str:
@@ -178,4 +178,5 @@ def _unknown_key(text: str, cause: BaseException) -> str:
 
 def _one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines()]
-    return " ".join(line for line in lines if line and not line.startswith("object_type"))
+    text = " ".join(line for line in lines if line and not line.startswith("object_type"))
+    return text.rstrip(".")

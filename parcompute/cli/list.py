@@ -24,7 +24,11 @@ def main(arguments: list[str]) -> int:
     configurations = registry.configurations()
     width = max(map(len, configurations), default=0)
     for name, path in configurations.items():
-        print(f"{name:<{width}}  {_describe(path)}")
+        try:
+            text = _describe(path)
+        except Exception as error:  # whatever is wrong with one file, the others are listed
+            text = f"(cannot be read: {str(error).splitlines()[0]})"
+        print(f"{name:<{width}}  {text}")
     return 0
 
 

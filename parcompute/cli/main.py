@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from parcompute._version import __version__
+from parcompute.cli.launched import limit_threads
 from parcompute.errors import ParcomputeError
 
 _COMMANDS = {
@@ -43,6 +44,7 @@ def main(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
+    limit_threads(arguments)
     try:
         code: int = import_module(f"parcompute.cli.{command}").main(arguments[1:])
     except ParcomputeError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from parcompute.comm.launcher import Launcher, detect
+from parcompute.cli.launched import is_rank
 from parcompute.errors import ParcomputeError
 from parcompute.run import directory
 from parcompute.run.progress import logger
@@ -16,8 +16,7 @@ from parcompute.run.spec import RunSpec
 
 def main(arguments: list[str]) -> int:
     """Run the experiment that `arguments` describe; return the exit code."""
-    launcher = detect()
-    if launcher is not None and launcher.started and _under_mpi(launcher, arguments):
+    if is_rank(arguments):
         from parcompute.comm.mpi import guarded
 
         return guarded(_rank_main, arguments)
@@ -25,12 +24,6 @@ def main(arguments: list[str]) -> int:
 
     hydra_app.run(arguments, _lead)
     return 0
-
-
-def _under_mpi(launcher: Launcher, arguments: list[str]) -> bool:
-    """Return whether the launcher's processes are the ranks; a single one may start its own."""
-    own = ("backend=serial", "backend=multiprocessing")
-    return launcher.size > 1 or not any(a in own for a in arguments)
 
 
 def _lead(spec: RunSpec) -> None:
@@ -105,13 +98,12 @@ def _finish(spec: RunSpec, report: Report) -> None:
     directory.update_record(
         folder, status="complete", finished=directory.now(), report=report.record()
     )
-    lines = report.lines()
+    say = logger(folder / directory.LOG)
+    for line in report.lines():
+        say(line)
     if (folder / directory.FIELDS).exists():
         from parcompute.analysis.preview import draw
 
         shape = " x ".join(map(str, spec.parameters.get("shape") or ()))
         draw(folder, f"{spec.name}: {shape} cells" if shape else spec.name)
-        lines.append(f"{'picture':<14} {directory.PREVIEW}")
-    say = logger(folder / directory.LOG)
-    for line in lines:
-        say(line)
+        say(f"{'picture':<14} {directory.PREVIEW}")

@@ -8,7 +8,21 @@ import sys
 from pathlib import Path
 
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
 _TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Return the environment that bounds the threads of OpenMP and BLAS.
+
+    A process reads it when it first imports NumPy.
+    """
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
 def usable_cpus() -> int:

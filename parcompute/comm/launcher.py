@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from parcompute.errors import ConfigError
 
+INSTALL_MPI = 'pip install "parcompute[mpi]"'
+
 _MPIEXEC = (
     ("mpiexec (Open MPI)", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
     ("mpiexec (Hydra)", "PMI_RANK", "PMI_SIZE"),

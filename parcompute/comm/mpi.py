@@ -12,12 +12,10 @@ import sys
 import traceback
 from collections.abc import Callable
 from time import monotonic, sleep
-from typing import Any, NoReturn
+from typing import Any
 
-from parcompute.comm.launcher import check_launcher, check_world, detect, library_name
+from parcompute.comm.launcher import INSTALL_MPI, check_launcher, check_world, detect, library_name
 from parcompute.errors import ConfigError, ParcomputeError
-
-INSTALL = 'pip install "parcompute[mpi]"'
 
 _TOGETHER = 1.0  # seconds to find out whether all ranks raised
 _STAGGER = 0.3  # seconds between two ranks that did not raise together: one speaks and ends all
@@ -39,7 +37,7 @@ def world() -> Any:
         mpi4py.rc.initialize, mpi4py.rc.finalize = False, True  # asked who it is before MPI_Init
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
-        raise ConfigError(f"backend=mpi needs mpi4py and MPI ({error}): {INSTALL}") from error
+        raise ConfigError(f"backend=mpi needs mpi4py and MPI ({error}): {INSTALL_MPI}") from error
     library = library_name(MPI.Get_library_version())
     check_launcher(library)
     if not MPI.Is_initialized():
@@ -55,7 +53,7 @@ def guarded(function: Callable[..., int | None], *args: Any) -> int:
     alone reports it and every rank returns the exit code of its exception. If only some do, the
     lowest reports it with its rank and ends the job (``Abort``), 1 to 3.4 s later, since the others
     may wait for it forever. Errors made on purpose are reported as a sentence, others as a
-    traceback. ``sys.exit(n)`` with n != 0 is a failure as well.
+    traceback. ``sys.exit()`` on a rank is a failure as well.
 
     Parameters
     ----------
@@ -67,7 +65,7 @@ def guarded(function: Callable[..., int | None], *args: Any) -> int:
     Returns
     -------
     int
-        For ``sys.exit``. After an error the function does not return: the process ends.
+        For ``sys.exit``, which is to follow soon: after an error MPI has 3 s to finalize.
     """
     try:
         comm = world()
@@ -80,8 +78,7 @@ def guarded(function: Callable[..., int | None], *args: Any) -> int:
         return function(comm, *args) or 0
     except BaseException as error:
         code = _exit_code(error)
-        if code:
-            _report(alarm, error, code)
+        _report(alarm, error, code)
         return code
 
 
@@ -102,7 +99,8 @@ def _report(alarm: Any, error: BaseException, code: int) -> None:
         if alarm.rank == 0:
             who = f"rank 0 of {alarm.size} failed, and so did all others\n"
             _say(_text(error) if _is_plain(error) else who + _text(error))
-        _end(code)
+        _prepare_end()
+        return
     sleep(_STAGGER * min(alarm.rank, 8))
     _say(f"rank {alarm.rank} of {alarm.size} failed, the job is ended\n{_text(error)}")
     alarm.Abort(code)
@@ -118,24 +116,22 @@ def _all_raised(alarm: Any) -> bool:
     return True
 
 
-def _end(code: int) -> NoReturn:
-    """Finalize MPI and end the process, without the interpreter's teardown.
+def _prepare_end() -> None:
+    """Prepare for the end of an interpreter that an error has left in disorder.
 
-    What the error left open (parallel files) can no longer be closed there, and would say so. The
-    kernel ends the process if MPI_Finalize waits for messages that never complete.
+    Parallel files that are still open complain when they are collected: the error has been told,
+    so nothing more is printed. The kernel ends the process if MPI_Finalize waits for messages
+    that never complete.
     """
-    from mpi4py import MPI
-
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_FINALIZE)
-    sys.stdout.flush()
-    MPI.Finalize()
-    os._exit(code)
 
 
 def _exit_code(error: BaseException) -> int:
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    if isinstance(error, SystemExit):  # a rank that leaves is missed by the others: a failure
+        return error.code if isinstance(error.code, int) and error.code else 1
     if isinstance(error, KeyboardInterrupt):
         return _INTERRUPTED
     return error.exit_code if isinstance(error, ParcomputeError) else 1

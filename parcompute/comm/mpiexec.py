@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from parcompute.comm.cores import physical_cores
-from parcompute.comm.launcher import detect, library_name, without_launcher
+from parcompute.comm.launcher import INSTALL_MPI, detect, library_name, without_launcher
 from parcompute.errors import ConfigError
 
-_INSTALL = 'pip install "parcompute[mpi]"'
 _TIMEOUT = 30.0
 _NAMES = ("mpiexec", "mpiexec.hydra", "mpiexec.openmpi", "mpiexec.mpich")
 _MARKS = {  # library version -> what `mpiexec --version` then says
@@ -88,7 +87,7 @@ def mpi_library() -> Library:
     answer = _run([sys.executable, "-c", _ASK])
     if answer.returncode != 0:
         reason = (answer.stderr.strip().splitlines() or ["no answer"])[-1]
-        raise ConfigError(f"backend=mpi needs mpi4py and MPI ({reason}): {_INSTALL}")
+        raise ConfigError(f"backend=mpi needs mpi4py and MPI ({reason}): {INSTALL_MPI}")
     return Library(*json.loads(answer.stdout.splitlines()[-1]))
 
 

@@ -34,17 +34,20 @@ def read_array(source: str, shape: Index) -> NDArray[np.float64]:
         If the file cannot be read, or the array has another shape or holds NaN or infinity.
     """
     try:
-        array = np.asarray(_read(*_split(source)))
+        array = np.asarray(_read(*_split(source), len(shape)))
     except ConfigError:
         raise
     except Exception as error:  # the readers raise whatever they like on a damaged file
-        raise ConfigError(f"'{source}' cannot be read as an array: {error}.") from None
+        raise ConfigError(f"'{source}' cannot be read as an array: {_reason(error)}.") from None
     if array.dtype.kind not in "biuf":
         raise ConfigError(f"'{source}' holds {array.dtype} values; real numbers are needed.")
     if array.shape != tuple(shape):
+        advice = "choose another array"
+        if array.ndim == len(shape):
+            advice = f"set experiment.shape=[{','.join(map(str, array.shape))}] or {advice}"
         raise ConfigError(
-            f"'{source}' has the shape {list(array.shape)}, but the grid has {list(shape)}: set "
-            f"experiment.shape=[{','.join(map(str, array.shape))}] or choose another array."
+            f"'{source}' has the shape {list(array.shape)}, but the grid has {list(shape)}: "
+            f"{advice}."
         )
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
@@ -55,6 +58,11 @@ def read_array(source: str, shape: Index) -> NDArray[np.float64]:
     return array.astype(np.float64)
 
 
+def _reason(error: Exception) -> str:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return "it is no such file, or damaged" if "allow_pickle" in text else text.rstrip(".")
+
+
 def _split(source: str) -> tuple[Path, str | None]:
     prefix = "pkg://"
     text = source.removeprefix(prefix)
@@ -63,7 +71,8 @@ def _split(source: str) -> tuple[Path, str | None]:
         file, name = text, ""
     path = _in_package(file) if source.startswith(prefix) else Path(file).expanduser()
     if not path.is_file():
-        raise ConfigError(f"The file '{path}' does not exist.")
+        what = "is not a file" if path.exists() else "does not exist"
+        raise ConfigError(f"The file '{path}' {what}.")
     return path, name or None
 
 
@@ -75,7 +84,7 @@ def _in_package(text: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / rest
 
 
-def _read(path: Path, name: str | None) -> Any:
+def _read(path: Path, name: str | None, ndim: int) -> Any:
     suffix = path.suffix.lower()
     if suffix == ".npy":
         return np.load(path, allow_pickle=False)
@@ -84,7 +93,7 @@ def _read(path: Path, name: str | None) -> Any:
             arrays = [key for key in archive.files if archive[key].ndim]
             return archive[_chosen(path, name, archive.files, arrays)]
     if suffix in _HDF5:
-        return _read_hdf5(path, name)
+        return _read_hdf5(path, name, ndim)
     if suffix in _IMAGES:
         return _read_image(path)
     known = sorted({".npy", ".npz", *_HDF5, *_IMAGES})
@@ -102,7 +111,8 @@ def _chosen(path: Path, name: str | None, names: list[str], arrays: list[str]) -
     return name
 
 
-def _read_hdf5(path: Path, name: str | None) -> Any:
+def _read_hdf5(path: Path, name: str | None, ndim: int) -> Any:
+    """Return a dataset; of snapshots in time, as parcompute writes them, the last complete one."""
     import h5py
 
     with h5py.File(path, "r") as file:
@@ -110,7 +120,12 @@ def _read_hdf5(path: Path, name: str | None) -> Any:
         file.visititems(lambda n, node: names.append(n) if hasattr(node, "shape") else None)
         fields = [n for n in names if file[n].ndim > 1]
         key = name.lstrip("/") if name else None
-        return _unpacked(file[_chosen(path, key, names, fields)])
+        dataset = file[_chosen(path, key, names, fields)]
+        if "step" in file and dataset.ndim == ndim + 1:
+            done = np.flatnonzero(file["step"][()] >= 0)
+            if len(done):
+                return dataset[int(done[-1])]
+        return _unpacked(dataset)
 
 
 def _unpacked(dataset: Any) -> Any:

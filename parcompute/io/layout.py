@@ -17,6 +17,8 @@ from parcompute.errors import ConfigError
 from parcompute.field import Field
 from parcompute.grid import Grid
 
+_CHUNK_BYTES = 4 * 2**20  # of compressed data; HDF5 allows less than 4 GiB
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -37,6 +39,8 @@ class Layout:
         How many there will be.
     axes : dict of str to ndarray
         Cell centres, in [z, y, x] order.
+    walls : dict of str to (float, float)
+        Positions of the low and the high wall of each axis.
     length_units, time_units : str
         Units of the axes and of time.
     variables : tuple of Variable
@@ -47,6 +51,7 @@ class Layout:
 
     snapshots: int
     axes: dict[str, NDArray[np.float64]]
+    walls: dict[str, tuple[float, float]]
     length_units: str
     time_units: str
     variables: tuple[Variable, ...]
@@ -77,6 +82,7 @@ class Layout:
         return cls(
             snapshots,
             {name: grid.coordinates_global(axis) for axis, name in enumerate(grid.axes)},
+            dict(zip(grid.axes, grid.extent, strict=True)),
             grid.units,
             time_units,
             tuple(
@@ -103,6 +109,7 @@ def define(file: Any, layout: Layout, compression: str | None) -> None:
     for name, centres in layout.axes.items():
         _scale(file, name, centres, layout.length_units, f"{name} of the cell centre")
         file[name].attrs["axis"] = name.upper()
+        file[name].attrs["walls"] = np.array(layout.walls[name])
     for variable in layout.variables:
         dataset = _dataset(file, variable, layout.shape, compression)
         dataset.attrs.update(variable.attributes)
@@ -121,7 +128,11 @@ def _scale(file: Any, name: str, values: NDArray[Any], units: str, long_name: st
 def _dataset(file: Any, variable: Variable, shape: tuple[int, ...], compression: str | None) -> Any:
     if compression:
         return file.create_dataset(
-            variable.name, shape, variable.dtype, chunks=(1, *shape[1:]), compression=compression
+            variable.name,
+            shape,
+            variable.dtype,
+            chunks=_chunks(shape, variable.dtype.itemsize),
+            compression=compression,
         )
     import h5py
 
@@ -133,3 +144,12 @@ def _dataset(file: Any, variable: Variable, shape: tuple[int, ...], compression:
     kind = h5py.h5t.py_create(variable.dtype, logical=True)
     h5py.h5d.create(file.id, variable.name.encode(), kind, space, dcpl=plist)
     return file[variable.name]
+
+
+def _chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Return chunks of one snapshot or less: slow axes are cut until a chunk is small enough."""
+    chunks = [1, *shape[1:]]
+    for axis in range(1, len(chunks)):
+        rest = itemsize * int(np.prod(chunks[axis + 1 :]))
+        chunks[axis] = max(1, min(chunks[axis], _CHUNK_BYTES // rest))
+    return tuple(chunks)

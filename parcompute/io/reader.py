@@ -25,8 +25,12 @@ class Contents:
         Shape of a snapshot, [z, y, x].
     axes : dict of str to ndarray
         Cell centres.
+    walls : dict of str to (float, float)
+        Positions of the low and the high wall of each axis.
     steps, times : ndarray
         Of the complete snapshots.
+    planned : int
+        How many snapshots there are to be.
     units, long_names : dict of str to str
         Of the fields, and of time and the axes.
     """
@@ -34,8 +38,10 @@ class Contents:
     fields: tuple[str, ...]
     shape: Index
     axes: dict[str, NDArray[np.float64]]
+    walls: dict[str, tuple[float, float]]
     steps: NDArray[np.int64]
     times: NDArray[np.float64]
+    planned: int
     units: dict[str, str]
     long_names: dict[str, str]
 
@@ -76,8 +82,10 @@ class Reader:
             tuple(named),
             tuple(shape),
             {name: file[name][:] for name in axes},
+            {name: _pair(file[name].attrs["walls"]) for name in axes},
             file["step"][:][done],
             file["time"][:][done],
+            len(done),
             {name: _text(file[name].attrs.get("units", "")) for name in file},
             {name: _text(file[name].attrs.get("long_name", name)) for name in file},
         )
@@ -87,6 +95,11 @@ class Reader:
         part = () if box is None else box.slices
         values: NDArray[Any] = self._file[field][(index, *part)]
         return values
+
+
+def _pair(values: Any) -> tuple[float, float]:
+    low, high = values
+    return float(low), float(high)
 
 
 def _text(value: Any) -> str:

@@ -76,7 +76,7 @@ class MpioWriter:
         import h5py
 
         self._path = path
-        self._file = h5py.File(path, "w", driver="mpio", comm=comm, track_order=True)
+        self._file = h5py.File(path, "x", driver="mpio", comm=comm, track_order=True)
         define(self._file, layout, compression)
         self._datasets = {v.name: self._file[v.name] for v in layout.variables}
         self._times, self._steps = self._file["time"], self._file["step"]
@@ -141,9 +141,7 @@ class PwriteWriter:
     def write(self, index: int, step: int, time: float, fields: Sequence[Field]) -> None:
         """Write snapshot `index`; its step last, so that what has a step is complete."""
         together(self._comm, self._path, self._write_fields, index, fields)
-        if self._comm.Get_rank() == 0:
-            _write_at(self._file, self._places["time"] + 8 * index, np.float64(time).tobytes())
-            _write_at(self._file, self._places["step"] + 8 * index, np.int64(step).tobytes())
+        together(self._comm, self._path, self._write_scales, index, step, time)
 
     def _write_fields(self, index: int, fields: Sequence[Field]) -> None:
         for field in fields:
@@ -152,6 +150,11 @@ class PwriteWriter:
             rows = np.ascontiguousarray(field.owned)
             for offset, data in contiguous_runs(rows, field.grid.box, self._shape):
                 _write_at(self._file, start + offset * field.dtype.itemsize, data)
+
+    def _write_scales(self, index: int, step: int, time: float) -> None:
+        if self._comm.Get_rank() == 0:
+            _write_at(self._file, self._places["time"] + 8 * index, np.float64(time).tobytes())
+            _write_at(self._file, self._places["step"] + 8 * index, np.int64(step).tobytes())
 
     def close(self) -> None:
         """Complete the file on disk."""

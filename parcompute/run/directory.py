@@ -8,6 +8,7 @@ import os
 import platform
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ LOG = "log.txt"
 PREVIEW = "preview.png"
 ANALYSIS = "analysis.csv"
 
+_FIRST = (FIELDS, RECORD, DIAGNOSTICS, LOG)  # what there is before the first step
 _PACKAGES = ("numpy", "numba", "h5py", "mpi4py", "hydra-core", "matplotlib")
 
 
@@ -50,7 +52,7 @@ def read_record(directory: Path) -> dict[str, Any]:
 
 def write_json(file: Path, values: Any) -> None:
     """Write `values` to `file` in one piece: a reader sees the old file or the new one."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft = file.with_name(f".{file.name}.{platform.node()}.{os.getpid()}")
     try:
         draft.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
         draft.replace(file)
@@ -79,21 +81,34 @@ def recorded(folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            for repeated in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(repeated, signal.SIG_IGN)
-        with suppress(OSError):  # a full disk: the error that is under way tells
+        with _undisturbed(), suppress(OSError):  # a full disk: the error under way tells
             _record_failure(folder, error)
         if isinstance(error, OSError):
             raise ParcomputeError(f"{sentence(error)}.") from None
         raise
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ignore Ctrl-C again and SIGTERM, which mpiexec sends after Ctrl-C: the record comes first."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the affair of the main thread
+        return
+    before = {s: signal.signal(s, signal.SIG_IGN) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _record_failure(folder: Path, error: BaseException) -> None:
     if not (folder / RECORD).exists():
         discard(folder)
-    elif read_record(folder)["status"] == "running":  # the first to fail knows best
+    elif read_record(folder)["status"] == "running":
         update_record(folder, status=_status(error), error=str(error), finished=now())
+        with (folder / LOG).open("a", encoding="utf-8") as log:
+            log.write(f"{_status(error)}: {error}\n")
 
 
 def _status(error: BaseException) -> str:
@@ -102,9 +117,15 @@ def _status(error: BaseException) -> str:
     return "diverged" if isinstance(error, DivergenceError) else "failed"
 
 
+def shown(directory: Path) -> str:
+    """Return the path as a user wants to see it: relative to the current folder, if inside."""
+    inside = directory.is_relative_to(Path.cwd())
+    return str(directory.relative_to(Path.cwd()) if inside else directory)
+
+
 def discard(folder: Path) -> None:
-    """Remove a run directory in which nothing but the configuration has been written."""
-    for path in folder.glob(".hydra/*"):
+    """Remove a run directory in which no step has been recorded, and nothing else."""
+    for path in (*folder.glob(".hydra/*"), *(folder / name for name in _FIRST)):
         path.unlink(missing_ok=True)
     ours = [folder / ".hydra", folder]
     if folder.parent == Path.cwd() / RUNS:
@@ -114,13 +135,19 @@ def discard(folder: Path) -> None:
             empty.rmdir()
 
 
-def environment() -> dict[str, Any]:
-    """Return what a reader needs to know to repeat the run: versions, commit, host, command."""
+def environment(experiment: Path) -> dict[str, Any]:
+    """Return what a reader needs to know to repeat the run: versions, commit, host, command.
+
+    Parameters
+    ----------
+    experiment : Path
+        File of the experiment; the commit is that of the repository around it.
+    """
     return {
         "parcompute": __version__,
         "python": platform.python_version(),
         "packages": {name: found for name in _PACKAGES if (found := _version(name))},
-        "git_commit": git_commit(Path.cwd()),
+        "git_commit": git_commit(experiment.parent),
         "host": platform.node(),
         "command": sys.orig_argv,
         "started": now(),
@@ -146,6 +173,8 @@ def git_commit(folder: Path) -> str | None:
     """
     for parent in (folder, *folder.parents):
         git = parent / ".git"
+        if git.is_file():  # a worktree: the file names its folder
+            git = parent / git.read_text().removeprefix("gitdir:").strip()
         if git.is_dir():
             return _resolve(git)
     return None
@@ -157,6 +186,9 @@ def _resolve(git: Path) -> str | None:
         if not head.startswith("ref: "):
             return head
         name = head.removeprefix("ref: ")
+        common = git / "commondir"
+        if common.exists():
+            git = git / common.read_text().strip()
         if (git / name).exists():
             return (git / name).read_text().strip()
         packed = (git / "packed-refs").read_text().splitlines()
@@ -172,13 +204,27 @@ class Table:
         self._file = file
         self._columns: list[str] = []
 
-    def append(self, row: dict[str, Any]) -> None:
-        """Add a row; floats keep all their digits."""
+    def append(self, head: dict[str, Any], values: dict[str, Any]) -> None:
+        """Add a row; floats keep all their digits.
+
+        Raises
+        ------
+        ConfigError
+            If `values` repeat a name of `head`, or differ in names from those of the first row.
+        """
+        row = head | values
+        if len(row) < len(head) + len(values):
+            raise ConfigError(f"measure() must not return {', '.join(head)}; they are added.")
+        if self._columns and list(row) != self._columns:
+            raise ConfigError(
+                f"measure() must return the same names each time: expected "
+                f"{self._columns[len(head) :]}, got {list(values)}."
+            )
         with self._file.open("a", newline="", encoding="utf-8") as stream:
             if not self._columns:
                 self._columns = list(row)
                 csv.writer(stream).writerow(self._columns)
-            csv.writer(stream).writerow([_plain(row[name]) for name in self._columns])
+            csv.writer(stream).writerow([_plain(value) for value in row.values()])
 
 
 def _plain(value: Any) -> Any:

@@ -21,6 +21,7 @@ from parcompute.io.layout import Layout
 from parcompute.io.writers import Writer, open_writer
 from parcompute.run import directory, registry
 from parcompute.run.experiment import Experiment
+from parcompute.run.guard import guard
 from parcompute.run.progress import Progress, logger
 from parcompute.run.report import Report
 from parcompute.run.spec import RunSpec
@@ -44,7 +45,13 @@ def run_rank(comm: Communicator, spec: RunSpec, engine: str) -> Report:
     chosen = settings.Settings(engine=spec.kernels.engine, dims=dims)
     with directory.recorded(Path(spec.directory)), settings.use(chosen):
         experiment = registry.build(Path(spec.path), spec.parameters)
-        run = Run(comm, spec, engine, experiment)
+        try:
+            run = Run(comm, spec, engine, experiment)
+        except MemoryError as error:
+            raise ConfigError(
+                f"The fields do not fit into memory ({error}): use a smaller grid or more ranks "
+                f"on more machines."
+            ) from None
         return run.make()
 
 
@@ -63,6 +70,8 @@ class Run:
         self.fields = _chosen(experiment.fields(), spec.output.fields)
         self.grid: Grid | None = self.fields[0].grid if self.fields else None
         self.cells = int(np.prod(self.grid.shape_global)) if self.grid else 0
+        self.started = False  # whether a step has been made
+        self.finite: int | None = None  # the last step at which all fields were
         self.schedule = _schedule(experiment.steps, spec.output.every)
 
     def make(self) -> Report:
@@ -77,9 +86,11 @@ class Run:
             for index, (step, target) in enumerate(pairwise(self.schedule), start=1):
                 self._advance(step, target, progress)
                 self._output(writer, table, index, target)
-        except DivergenceError:  # raised by all ranks
+        except (ConfigError, DivergenceError) as error:  # raised by all ranks
             if writer is not None:
                 writer.close()
+            if isinstance(error, ConfigError) and not self.started and self.is_root:
+                directory.discard(self.directory)  # bad input that the first step has found
             raise
         finally:
             if progress is not None:
@@ -111,6 +122,7 @@ class Run:
             count = min(piece, target - step) if step else 1
             with self.timers.phase("steps" if step else "first step"):
                 self.experiment.advance(count)
+            self.started = True
             step += count
             if progress is not None:
                 progress.update(step)
@@ -122,7 +134,7 @@ class Run:
         time = step * self.experiment.dt
         with self.timers.phase("measure"):
             measures = self.experiment.measure()
-        on_root(self.comm, table.append, {"step": step, "time": time, **measures})
+        on_root(self.comm, table.append, {"step": step, "time": time}, measures)
         if writer is not None:
             with self.timers.phase("output"):
                 writer.write(index, step, time, self.fields)
@@ -131,7 +143,8 @@ class Run:
         """Stop the run on every rank if a field is no longer finite."""
         with self.timers.phase("guard"):
             for field in self.experiment.fields().values():
-                guard(field, step)
+                guard(field, step, self.finite)
+        self.finite = step
 
     def _finish(self, writer: Writer | None) -> Report:
         _save_timings(self.comm, self.timers, self.directory)
@@ -151,7 +164,13 @@ class Run:
 
     def _errors(self) -> dict[str, dict[str, float]]:
         exact = self.experiment.exact(self.experiment.steps * self.experiment.dt)
-        return {f.name: errors(f, exact[f.name]) for f in self.fields if f.name in exact}
+        return {
+            f.name: reductions.errors(
+                self.comm, f.owned, exact[f.name](*f.grid.coordinates_local())
+            )
+            for f in self.fields
+            if f.name in exact
+        }
 
 
 def on_start(run: Run) -> Callable[[str], None]:
@@ -178,6 +197,7 @@ def on_start(run: Run) -> Callable[[str], None]:
     say = logger(run.directory / directory.LOG)
     shape = " x ".join(map(str, run.grid.shape_global)) + " cells, " if run.grid else ""
     say(f"{run.spec.name}: {shape}{run.experiment.steps} steps, {_workers(run)}")
+    say(f"in {directory.shown(run.directory)}")
     return say
 
 
@@ -193,56 +213,27 @@ def _workers(run: Run) -> str:
 
 
 def _chosen(fields: dict[str, Field], names: list[str] | None) -> list[Field]:
+    """Return the fields to be written, which must be of one grid."""
     unknown = [name for name in names or [] if name not in fields]
     if unknown:
         raise ConfigError(
             f"output.fields names {', '.join(unknown)}; the experiment has the fields "
             f"{', '.join(fields)}."
         )
-    return [fields[name] for name in (fields if names is None else names)]
+    chosen = [fields[name] for name in dict.fromkeys(fields if names is None else names)]
+    for field in chosen:
+        if field.grid is not chosen[0].grid:
+            raise ConfigError(
+                f"The fields '{chosen[0].name}' {list(chosen[0].shape_global)} and '{field.name}' "
+                f"{list(field.shape_global)} are on different grids, and a file holds one grid: "
+                f"choose fields of one with output.fields."
+            )
+    return chosen
 
 
 def _schedule(steps: int, every: int) -> list[int]:
     """Return the steps at which there is output: the first, every so many, and the last."""
     return sorted({0, *(range(0, steps, every) if every else ()), steps})
-
-
-def guard(field: Field, step: int) -> None:
-    """Raise DivergenceError on every rank if `field` holds NaN or infinity; collective.
-
-    The sum of the block finds them in one pass over memory; only then is the cell searched for.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        suspicious = not np.isfinite(np.add.reduce(field.owned, axis=None))
-    found: tuple[tuple[int, ...], float] | None = None
-    if suspicious:
-        cells = np.argwhere(~np.isfinite(field.owned))
-        if len(cells):
-            local = tuple(int(i) for i in cells[0])
-            index = tuple(i + o for i, o in zip(local, field.grid.box.start, strict=True))
-            found = (index, float(field.owned[local]))
-    first = field.grid.comm.allreduce(found, op=_first)
-    if first is not None:
-        raise DivergenceError(
-            f"Field '{field.name}' is {first[1]} at step {step}, global index {list(first[0])}: "
-            f"the computation has diverged; a smaller time step may help."
-        )
-
-
-def _first(a: Any, b: Any) -> Any:
-    if a is None or b is None:
-        return b if a is None else a
-    return min(a, b, key=lambda found: found[0])
-
-
-def errors(field: Field, solution: Callable[..., Any]) -> dict[str, float]:
-    """Return the largest and the root-mean-square error of `field`; collective."""
-    difference = field.owned - solution(*field.grid.coordinates_local())
-    comm = field.grid.comm
-    return {
-        "max": reductions.largest(comm, np.abs(difference)),
-        "rms": reductions.mean(comm, difference * difference) ** 0.5,
-    }
 
 
 def _save_timings(comm: Communicator, timers: Timers, folder: Path) -> None:

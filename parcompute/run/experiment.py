@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from parcompute.comm import Communicator
+from parcompute.errors import ConfigError
 from parcompute.field import Field
 from parcompute.io.arrays import read_array
 from parcompute.io.collective import on_root
@@ -64,8 +65,18 @@ class Experiment:
         return {}
 
     def fields(self) -> dict[str, Field]:
-        """Return the fields that are attributes of the experiment, by name."""
-        return {v.name: v for v in vars(self).values() if isinstance(v, Field)}
+        """Return the fields of the experiment by name: its attributes, also in lists and dicts.
+
+        Raises
+        ------
+        ConfigError
+            If two different fields have one name.
+        """
+        found: dict[str, Field] = {}
+        for field in _fields_in(vars(self)):
+            if found.setdefault(field.name, field) is not field:
+                raise ConfigError(f"Two fields are named '{field.name}': give each its own name.")
+        return found
 
     def load(self, field: Field, source: str) -> None:
         """Set `field` from ``FILE[:NAME]``: rank 0 reads, then the array is scattered; collective.
@@ -84,3 +95,11 @@ class Experiment:
 
         on_root(comm, read)
         field.scatter(array)
+
+
+def _fields_in(value: Any) -> Iterator[Field]:
+    if isinstance(value, Field):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _fields_in(item)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from parcompute.comm import Communicator
-from parcompute.comm.cores import physical_cores
+from parcompute.comm.cores import physical_cores, thread_variables
 from parcompute.comm.launcher import detect, without_launcher
 from parcompute.errors import ConfigError, ParcomputeError, RankError
 from parcompute.run.spec import Backend
@@ -95,7 +95,7 @@ def _under_mpiexec(
     from parcompute.comm.mpiexec import mpiexec_command
 
     command = [*mpiexec_command(ranks), sys.executable, "-m", "parcompute.run.worker"]
-    environment = without_launcher() | {"OMP_NUM_THREADS": str(threads)}
+    environment = without_launcher() | thread_variables(threads)
     with tempfile.TemporaryDirectory(prefix="parcompute-") as folder:
         task, result = Path(folder, "task"), Path(folder, "result")
         task.write_bytes(pickle.dumps((function, args)))

@@ -31,25 +31,35 @@ class Progress:
 
     def __init__(self, steps: int, cells: int, say: Say, stream: TextIO = sys.stderr) -> None:
         self._steps, self._cells, self._say = steps, cells, say
-        self._start = self._last = perf_counter()
+        self._first, self._start = 0, perf_counter()
+        self._last = self._start
         self._bar = _bar(steps, stream) if stream.isatty() and steps else None
 
     def update(self, step: int) -> None:
-        """Tell that `step` steps are done."""
+        """Tell that `step` steps are done; the rate counts from the first call on.
+
+        The first step loads or compiles kernels.
+        """
         now = perf_counter()
-        rate = self.rate(step, now - self._start)
+        if not self._first:
+            self._first, self._start = step, now
+        rate = self._rate(step - self._first, now - self._start)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=step, rate=rate)
-        elif now - self._last >= _INTERVAL or step == self._steps:
-            left = (self._steps - step) * (now - self._start) / max(step, 1)
-            self._say(f"step {step} of {self._steps}, {rate}, {left:.0f} s left")
+        elif step == self._steps:
+            self._say(f"step {step} of {self._steps}{rate}")
+        elif now - self._last >= _INTERVAL:
+            left = (self._steps - step) * (now - self._start) / max(step - self._first, 1)
+            self._say(f"step {step} of {self._steps}{rate}, {left:.0f} s left")
             self._last = now
 
-    def rate(self, steps: int, seconds: float) -> str:
+    def _rate(self, steps: int, seconds: float) -> str:
         """Return the rate in words: MLUP/s, million cell updates per second."""
+        if not steps:
+            return ""
         if self._cells:
-            return f"{self._cells * steps / max(seconds, 1e-9) / 1e6:.1f} MLUP/s"
-        return f"{steps / max(seconds, 1e-9):.1f} steps/s"
+            return f", {self._cells * steps / seconds / 1e6:.1f} MLUP/s"
+        return f", {steps / seconds:.1f} steps/s"
 
     def close(self) -> None:
         """Give the terminal back."""
@@ -65,7 +75,7 @@ def _bar(steps: int, stream: TextIO) -> Any:
     bar = RichProgress(
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
-        TextColumn("steps  {task.fields[rate]}"),
+        TextColumn("steps{task.fields[rate]}"),
         TimeRemainingColumn(compact=True),
         TextColumn("left"),
         console=Console(file=stream),
@@ -73,6 +83,7 @@ def _bar(steps: int, stream: TextIO) -> Any:
     )
     bar.add_task("steps", total=steps, rate="")
     bar.start()
+    bar.console.show_cursor(True)  # nobody would bring it back if this rank is killed
     return bar
 
 

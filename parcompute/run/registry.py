@@ -100,8 +100,7 @@ def build(path: Path, parameters: dict[str, Any]) -> Experiment:
     unknown = [f"'experiment.{name}'" for name in parameters if name not in known]
     if unknown:
         raise ConfigError(f"There is no key {unknown[0]}; valid there are {', '.join(known)}.")
-    values = {k: _frozen(v) for k, v in parameters.items()}
-    _check_lengths(cls, values)
+    values = _typed(cls, parameters)
     experiment = cls(**values)
     experiment.validate()
     if not isinstance(experiment.steps, int) or experiment.steps < 0:
@@ -111,20 +110,25 @@ def build(path: Path, parameters: dict[str, Any]) -> Experiment:
     return experiment
 
 
-def _check_lengths(cls: type[Experiment], values: dict[str, Any]) -> None:
-    """Raise ConfigError where a ``tuple[int, int]`` has not got two entries."""
+def _typed(cls: type[Experiment], parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters with lists as tuples where the dataclass has tuples.
+
+    Raises
+    ------
+    ConfigError
+        Where a ``tuple[int, int]`` has not got two entries.
+    """
+    values = dict(parameters)
     for name, kind in get_type_hints(cls).items():
-        entries = get_args(kind)
-        if get_origin(kind) is not tuple or Ellipsis in entries or name not in values:
+        if name not in values or get_origin(kind) is not tuple:
             continue
-        if len(values[name]) != len(entries):
+        entries = get_args(kind)
+        values[name] = tuple(values[name])
+        if Ellipsis not in entries and len(values[name]) != len(entries):
             raise ConfigError(
                 f"experiment.{name} must have {len(entries)} entries, got {list(values[name])}."
             )
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+    return values
 
 
 def summary(path: Path) -> str:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from parcompute.run.directory import shown
+
 
 @dataclass
 class Report:
@@ -62,7 +64,7 @@ class Report:
         """Return the summary as lines for the user."""
         dims = "" if self.dims is None else f", dims {' x '.join(map(str, self.dims))}"
         rows = [
-            ("run directory", _short(self.directory)),
+            ("run directory", shown(Path(self.directory))),
             ("engine", f"{self.engine}, {self.ranks} rank{'s' * (self.ranks != 1)}{dims}"),
             ("steps", f"{self.steps} in {self.first + self.seconds:.3f} s{self._rate()}"),
             *(
@@ -77,8 +79,3 @@ class Report:
     def _rate(self) -> str:
         rate = f", {self.mlups:.1f} MLUP/s" if self.mlups else ""
         return f"{rate} after the first, which took {self.first:.3f} s" if self.first else rate
-
-
-def _short(directory: str) -> str:
-    path = Path(directory)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else directory

@@ -33,8 +33,6 @@ class Formula:
         The returned expressions, one for each output field.
     constants : dict
         Numbers found outside the function.
-    where : str
-        File and line, for messages.
     """
 
     name: str
@@ -44,7 +42,6 @@ class Formula:
     assignments: tuple[tuple[str, ast.expr], ...]
     results: tuple[ast.expr, ...]
     constants: dict[str, float]
-    where: str
 
     @property
     def ndim(self) -> int:
@@ -151,7 +148,6 @@ class _Reader:
             tuple(assignments),
             tuple(results),
             self.constants,
-            f"{self.file}:{self.first_line}",
         )
 
     def _body(self) -> tuple[list[tuple[str, ast.expr]], list[ast.expr]]:

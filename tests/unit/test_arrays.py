@@ -129,7 +129,7 @@ def test_a_file_inside_a_package():
         ("pkg://no.such.package/a.npy", "No module named 'no'"),
         ("pkg:///a.npy", "cannot be read as an array"),
         ("pkg://matplotlib/none.npy", r"none\.npy' does not exist"),
-        (".", "does not exist"),
+        (".", "is not a file"),
     ],
 )
 def test_what_does_not_exist(source, message):

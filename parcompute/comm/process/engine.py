@@ -234,6 +234,8 @@ class Engine:
         """
         acquire = self._acquire
         if acquire(False):
+            while acquire(False):  # what has rung already is pulled at once: one visit for all
+                pass
             return
         if not self._inboxes:
             raise ParcomputeError(

@@ -64,8 +64,6 @@ def main(rank: int, wiring: Wiring, link: Connection) -> None:
 
 def _failure(error: BaseException) -> Report:
     if isinstance(error, SystemExit):
-        if error.code in (None, 0):
-            return Report(True, None)
         return Report(False, None, f"sys.exit({error.code!r})\n{traceback.format_exc()}")
     travels = error if isinstance(error, ParcomputeError) and _survives_pickle(error) else None
     return Report(False, travels, traceback.format_exc())

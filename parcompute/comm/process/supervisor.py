@@ -18,7 +18,7 @@ from time import monotonic
 from types import ModuleType
 from typing import Any, NoReturn
 
-from parcompute.comm.cores import usable_cpus
+from parcompute.comm.cores import thread_variables, usable_cpus
 from parcompute.comm.process.engine import Wiring
 from parcompute.comm.process.memory import Segment
 from parcompute.comm.process.rank import CONNECTED, Report, main
@@ -27,12 +27,6 @@ from parcompute.errors import ConfigError, RankError
 
 _GRACE = 0.2  # seconds in which other ranks may report the same error
 _PATIENCE = 2.0  # seconds between asking a rank to end and killing it
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 
 
 def launch(
@@ -69,7 +63,7 @@ def launch(
         raise ConfigError(f"expected at least 1 rank, got {ranks}: set backend.ranks")
     payload = _pickled(function, args)
     job = Job(ranks)
-    with job, _environment(_thread_variables(threads) | dict(env or {})):
+    with job, _environment(thread_variables(threads) | dict(env or {})):
         job.start(payload)
         return job.results()
 
@@ -201,10 +195,6 @@ def _pickled(function: Callable[..., Any], args: Sequence[Any]) -> bytes:
             f"ranks are new processes that import what they run, but {function!r} with its "
             f"arguments cannot be pickled ({error}): define it at the top level of a module"
         ) from error
-
-
-def _thread_variables(threads: int) -> dict[str, str]:
-    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
 @contextmanager
