@@ -78,4 +78,4 @@ class Report:
 
     def _rate(self) -> str:
         rate = f", {self.mlups:.1f} MLUP/s" if self.mlups else ""
-        return f"{rate} after the first, which took {self.first:.3f} s" if self.first else rate
+        return f"{rate} after the first, which took {self.first:.3f} s" if rate else ""
