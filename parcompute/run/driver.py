@@ -86,10 +86,12 @@ class Run:
             for index, (step, target) in enumerate(pairwise(self.schedule), start=1):
                 self._advance(step, target, progress)
                 self._output(writer, table, index, target)
-        except (ConfigError, DivergenceError) as error:  # raised by all ranks
+        except DivergenceError:  # raised by all ranks, so that closing is collective
             if writer is not None:
                 writer.close()
-            if isinstance(error, ConfigError) and not self.started and self.is_root:
+            raise
+        except ConfigError:  # by one rank, perhaps
+            if self.is_root and not self.started:
                 directory.discard(self.directory)  # bad input that the first step has found
             raise
         finally:

@@ -9,18 +9,11 @@ from typing import Any
 
 import h5py
 
+from tests.system.cli import COMPLETE
+
 FOLDER = "made"  # the run directory, in the current folder
 HEAT = ("+exp=heat2d", "experiment.shape=[61,47]", "experiment.steps=100", "output.every=40")
 RUN = ("-m", "parcompute", "run")
-COMPLETE = {
-    ".hydra",
-    "diagnostics.csv",
-    "fields.h5",
-    "log.txt",
-    "preview.png",
-    "run.json",
-    "timings.json",
-}
 
 _BROKEN = '''\
 """Fails on one rank, while the others wait for it in a halo exchange."""

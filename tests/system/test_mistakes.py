@@ -49,6 +49,17 @@ def test_a_rank_that_exits_without_error_ends_the_job(user, words, ranks):
 
 @pytest.mark.parametrize(
     ("words", "ranks"),
+    [(("backend.ranks=2",), 0), pytest.param((), 2, marks=pytest.mark.mpi)],
+)
+def test_a_sentence_of_one_rank_ends_the_job(user, words, ranks):
+    done = parcompute("run", "+exp=odd", "experiment.kind=refuses", *words, cwd=user, ranks=ranks)
+    assert done.returncode not in (0, None)
+    assert done.stderr.count("error: odd") == 1
+    assert time.time() - float((user / "raised").read_text()) < 6
+
+
+@pytest.mark.parametrize(
+    ("words", "ranks"),
     [
         (("backend=serial",), 0),
         (("backend.ranks=2",), 0),

@@ -32,6 +32,9 @@ class Odd(pc.Experiment):
         if self.kind == "exit" and self.comm.Get_rank() == 1:
             Path("raised").write_text(str(time.time()))
             sys.exit()
+        if self.kind == "refuses" and self.comm.Get_rank() == 1:
+            Path("raised").write_text(str(time.time()))
+            raise pc.ConfigError("odd")
 
     def measure(self):
         self.measured += 1
