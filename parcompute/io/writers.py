@@ -107,7 +107,7 @@ def _allocate(path: Path, layout: Layout) -> Places | None:
     """Make the file; return where the datasets start in it, None if pwrite would be unsound."""
     import h5py
 
-    with h5py.File(path, "w-", track_order=True) as file:
+    with h5py.File(path, "w-", track_order=True, locking="best-effort") as file:
         define(file, layout, None)
         names = [*(v.name for v in layout.variables), "time", "step"]
         if not all(_is_plain(file[name]) for name in names):
@@ -209,7 +209,7 @@ class GatheredWriter:
     def _define(self, compression: str | None) -> None:
         import h5py
 
-        with h5py.File(self._path, "w-", track_order=True) as file:
+        with h5py.File(self._path, "w-", track_order=True, locking="best-effort") as file:
             define(file, self._layout, compression)
 
     def write(self, index: int, step: int, time: float, fields: Sequence[Field]) -> None:
@@ -224,7 +224,7 @@ class GatheredWriter:
         import h5py
 
         try:
-            with closing(h5py.File(self._path, "r+")) as file:
+            with closing(h5py.File(self._path, "r+", locking="best-effort")) as file:
                 file[name][index] = value
         except OSError as error:
             raise _cannot_write(self._path, error) from None
