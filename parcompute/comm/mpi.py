@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from threading import Thread
 from time import monotonic, sleep
 from typing import Any
 
@@ -19,6 +20,7 @@ from parcompute.errors import ConfigError, ParcomputeError
 
 _TOGETHER = 1.0  # seconds to find out whether all ranks raised
 _STAGGER = 0.3  # seconds between two ranks that did not raise together: one speaks and ends all
+_ORDERLY = 2.0  # seconds to end by itself after SIGTERM
 _FINALIZE = 3  # seconds for MPI_Finalize after an error
 _INTERRUPTED = 130  # the shell's exit code for Ctrl-C
 
@@ -72,8 +74,7 @@ def guarded(function: Callable[..., int | None], *args: Any) -> int:
     except ConfigError as error:
         return _refuse(error)
     alarm = comm.Dup()  # used for nothing else
-    # after Ctrl-C, Open MPI's mpiexec also sends SIGTERM, which must not come first
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _interrupt_on_sigterm()
     try:
         return function(comm, *args) or 0
     except BaseException as error:
@@ -90,6 +91,26 @@ def _refuse(error: ConfigError) -> int:
     else:
         sleep(_TOGETHER)
     return error.exit_code
+
+
+def _interrupt_on_sigterm() -> None:
+    """Treat SIGTERM as Ctrl-C, so that what was begun can be recorded; but end in any case.
+
+    Open MPI's mpiexec sends it right after Ctrl-C. Python runs its handler between instructions, so
+    never in a rank that waits inside MPI: there the thread ends the process.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    Thread(target=_end_after_sigterm, args=(reader,), daemon=True).start()
+
+
+def _end_after_sigterm(reader: int) -> None:
+    while os.read(reader, 1)[0] != signal.SIGTERM:
+        pass
+    sleep(_ORDERLY)
+    os._exit(128 + signal.SIGTERM)
 
 
 def _report(alarm: Any, error: BaseException, code: int) -> None:

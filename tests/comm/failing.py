@@ -134,7 +134,7 @@ def leave_a_file_at_exit(comm: Any, path: str) -> None:
 
 def wait_forever(comm: Any, folder: str) -> None:
     Path(folder, str(os.getpid())).touch()
-    comm.recv(source=comm.rank - 1)
+    comm.recv(source=(comm.rank + 1) % comm.size)
 
 
 def main() -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
 
 from parcompute.comm.mpiexec import mpiexec_command
-from tests.helpers import python, run
+from tests.helpers import kill_group, python, run, start
 
 pytestmark = pytest.mark.mpi
 
@@ -54,3 +55,32 @@ def test_some_ranks_fail():
     assert done.returncode in (1, KILLED)
     assert done.stderr.count("ValueError: from rank") == 1
     assert "from rank 1" in done.stderr
+
+
+def test_sigterm_ends_ranks_that_wait_inside_mpi(tmp_path):
+    command = python("-m", "tests.comm.failing", "wait_forever", str(tmp_path))
+    process = start([*mpiexec_command(3), *command])
+    try:
+        deadline = time.monotonic() + 30
+        while len(list(tmp_path.iterdir())) < 3:
+            assert time.monotonic() < deadline, process.poll()
+            time.sleep(0.02)
+        time.sleep(0.2)
+        process.terminate()
+        process.communicate(timeout=ENDED)
+        ranks = [int(path.name) for path in tmp_path.iterdir()]
+        deadline = time.monotonic() + 5
+        while any(map(_is_alive, ranks)):
+            assert time.monotonic() < deadline, ranks
+            time.sleep(0.02)
+    finally:
+        kill_group(process)
+    assert process.returncode != 0
+
+
+def _is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
