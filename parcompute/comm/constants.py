@@ -11,15 +11,17 @@ ANY_SOURCE = -2
 ANY_TAG = -1
 """Receive a message of any tag."""
 
+UNDEFINED = -32766
+"""No such index, count or color."""
+
 TAG_UB = 2**31 - 1
 """The largest tag."""
 
 _CALLS = """
 Accept Allgather Allgatherv Allreduce Alltoall Alltoallv Alltoallw Bsend Bsend_init Clone Connect
 Create Create_cart Create_dist_graph Create_graph Create_group Exscan Gather Gatherv Iallgather
-Iallreduce Ialltoall Ibarrier Ibcast Ibsend Idup Igather Improbe Iprobe Ireduce Irsend Iscan
-Iscatter Issend Mprobe Probe Reduce Reduce_scatter Rsend Scan Scatter Scatterv Sendrecv_replace
-Spawn Split Split_type Ssend Ssend_init exscan improbe iprobe mprobe probe scan ssend
+Iallreduce Ialltoall Ibarrier Ibcast Ibsend Idup Igather Ireduce Irsend Iscan Iscatter Reduce
+Reduce_scatter Rsend Scan Scatter Scatterv Spawn Split Split_type exscan scan
 """
 
 UNSUPPORTED = frozenset(_CALLS.split())

@@ -11,31 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parcompute.comm import constants, mpi
-from parcompute.comm.process.requests import Status
+from parcompute.comm import mpi
+from tests.comm import contract_messages
+from tests.comm.common import left, names, own, right, status
 
 BIG = 8 << 20
-
-
-def names(comm: Any) -> Any:
-    """Return where PROC_NULL, ANY_SOURCE and ANY_TAG of this communicator are."""
-    if type(comm).__module__.startswith("mpi4py"):
-        from mpi4py import MPI
-
-        return MPI
-    return constants
-
-
-def status(comm: Any) -> Any:
-    return Status() if names(comm) is constants else names(comm).Status()
-
-
-def right(comm: Any) -> int:
-    return (comm.rank + 1) % comm.size
-
-
-def left(comm: Any) -> int:
-    return (comm.rank - 1) % comm.size
 
 
 def check_rank_and_size(comm: Any) -> None:
@@ -121,7 +101,7 @@ def check_shorter_message_than_buffer(comm: Any) -> None:
 
 
 def check_truncation_raises(comm: Any) -> None:
-    if comm.size == 1 and names(comm) is not constants:
+    if comm.size == 1 and names(comm) is not own:
         return  # Open MPI cuts a message to itself without a word
     receive = comm.Irecv(np.zeros(1), left(comm), 9)
     comm.Barrier()
@@ -308,7 +288,8 @@ def check_bad_buffers(comm: Any) -> None:
 
 
 def checks() -> list[Any]:
-    return [value for name, value in globals().items() if name.startswith("check_")]
+    found = vars(contract_messages) | globals()
+    return [value for name, value in found.items() if name.startswith("check_")]
 
 
 def run_all(comm: Any) -> int:

@@ -119,6 +119,10 @@ class _Receive:
         self.got = source, tag, bytes(self.data)
 
 
+def _no_receipt(source, receipt):
+    raise AssertionError("no message here is synchronous")
+
+
 def _arrive(mailbox, source, tag, body=b"", context=0):
     sink = mailbox.sink_for((source, context, tag))
     sink.landing(len(body))[:] = body
@@ -126,7 +130,7 @@ def _arrive(mailbox, source, tag, body=b"", context=0):
 
 
 def test_early_messages_are_taken_in_order_of_arrival():
-    mailbox = Mailbox()
+    mailbox = Mailbox(_no_receipt)
     for source, tag, body in ((2, 7, b"a"), (1, 7, b"b"), (2, 8, b"c"), (2, 7, b"d")):
         _arrive(mailbox, source, tag, body)
     wanted = [(2, ANY_TAG), (ANY_SOURCE, 7), (ANY_SOURCE, ANY_TAG), (2, 7)]
@@ -137,7 +141,7 @@ def test_early_messages_are_taken_in_order_of_arrival():
 
 
 def test_receives_are_served_in_the_order_they_were_posted():
-    mailbox = Mailbox()
+    mailbox = Mailbox(_no_receipt)
     wanted = [(1, 7), (ANY_SOURCE, 7), (1, 7), (1, ANY_TAG)]
     receives = [_Receive(source, tag) for source, tag in wanted]
     for receive in receives:
@@ -148,7 +152,7 @@ def test_receives_are_served_in_the_order_they_were_posted():
 
 
 def test_contexts_do_not_mix():
-    mailbox = Mailbox()
+    mailbox = Mailbox(_no_receipt)
     receive = _Receive(ANY_SOURCE, ANY_TAG, context=4)
     mailbox.post(receive)
     _arrive(mailbox, 1, 7, b"other", context=2)
@@ -158,7 +162,7 @@ def test_contexts_do_not_mix():
 
 
 def test_receive_posted_while_its_message_is_coming():
-    mailbox, receive = Mailbox(), _Receive(1, 7)
+    mailbox, receive = Mailbox(_no_receipt), _Receive(1, 7)
     sink = mailbox.sink_for((1, 0, 7))
     sink.landing(2)[:] = b"hi"
     mailbox.post(receive)
@@ -180,6 +184,7 @@ def test_the_only_rank_does_not_wait_for_nobody():
         (lambda c: c.send(1, 0, -1), "tag must be"),
         (lambda c: c.Recv(b"123"), "read-only"),
         (lambda c: c.scatter(None), "got None"),
+        (lambda c: c.Send([bytes(24), 4, "d"], 0), "buffer of 4 items or more, got 3"),
     ],
 )
 def test_bad_arguments(call, words):
@@ -188,15 +193,15 @@ def test_bad_arguments(call, words):
 
 
 def test_lists_are_no_buffers():
-    with pytest.raises(TypeError, match="pass the array itself"):
-        serial().Send([b"1", 1], 0)
+    with pytest.raises(TypeError):
+        serial().Send([1, 2, 3], 0)
 
 
 def test_what_is_outside_of_the_subset_is_named():
     comm = serial()
-    with pytest.raises(NotImplementedError, match=r"Create_cart.*backend=mpi"):
-        comm.Create_cart((1,))
-    assert not hasattr(comm, "Create_cart")
+    with pytest.raises(NotImplementedError, match=r"Spawn.*backend=mpi"):
+        comm.Spawn("true")
+    assert not hasattr(comm, "Spawn")
     with pytest.raises(AttributeError, match="no attribute 'frobnicate'"):
         _ = comm.frobnicate
     assert isinstance(comm, ProcessCommunicator)

@@ -20,9 +20,12 @@ class UnsupportedCallError(NotImplementedError, AttributeError):
 class ProcessCommunicator(PointToPoint):
     """A subset of mpi4py's ``Intracomm``, see `parcompute.comm.protocol.Communicator`."""
 
-    def __init__(self, engine: Engine, context: int = 0) -> None:
-        super().__init__(engine, context)
-        self._hidden = PointToPoint(engine, context + 1)
+    def __init__(
+        self, engine: Engine, context: int = 0, members: Sequence[int] | None = None
+    ) -> None:
+        members = range(engine.size) if members is None else members
+        super().__init__(engine, context, members)
+        self._hidden = PointToPoint(engine, context + 1, members)
         engine.next_context = max(engine.next_context, context + 2)
 
     def barrier(self) -> None:
@@ -67,7 +70,8 @@ class ProcessCommunicator(PointToPoint):
 
     def Dup(self) -> ProcessCommunicator:
         """Return a communicator of the same ranks whose messages never meet those of this one."""
-        return ProcessCommunicator(self._engine, self.allreduce(self._engine.next_context, max))
+        context = self.allreduce(self._engine.next_context, max)
+        return ProcessCommunicator(self._engine, context, self._members)
 
     def Free(self) -> None:
         """Give the communicator up (all ranks together)."""

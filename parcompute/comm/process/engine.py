@@ -11,11 +11,15 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, NoReturn, Protocol
 
-from parcompute.comm.process.mailbox import Mailbox, Sink
+from parcompute.comm.process.mailbox import Key, Mailbox, Sink
 from parcompute.comm.process.memory import Segment
-from parcompute.comm.process.ring import HEADER, Doorbell, Inlet, Outlet
+from parcompute.comm.process.ring import HEADER, LARGEST, RECEIPT_SHIFT, Doorbell, Inlet, Outlet
 from parcompute.errors import ParcomputeError
 
+RECEIPTS = -1
+"""The context of receipts."""
+
+_RECEIPT_NUMBERS = 1 << 20
 _SPINS = 2000  # about 50 us: longer than a message takes, shorter than is worth a context switch
 _MORE = 100  # spins, after a short wait
 _SHORT = 50e-6  # seconds: a wait that would better have been spent spinning
@@ -80,6 +84,24 @@ def _pieces(request: Sending) -> list[memoryview]:
     return [memoryview(request.header), request.payload]
 
 
+def _sink_of(mailbox: Mailbox, key: Key, size: int) -> tuple[Sink, int]:
+    """Return what takes the message, and its size in bytes."""
+    if size <= LARGEST:
+        return mailbox.sink_for(key), size
+    return mailbox.synchronous_sink_for(key, size >> RECEIPT_SHIFT), size & LARGEST
+
+
+class Receipt:
+    """An empty message that says: a receive has matched the synchronous message number `tag`."""
+
+    done = True
+    payload = memoryview(b"")
+
+    def __init__(self, tag: int) -> None:
+        self.header = HEADER.pack(RECEIPTS, tag, 0)
+        self.nbytes = len(self.header)
+
+
 class SelfOutbox:
     """Messages of a rank to itself: copied at once."""
 
@@ -89,8 +111,8 @@ class SelfOutbox:
 
     def start(self, request: Sending) -> None:
         """Deliver the message."""
-        context, tag, nbytes = HEADER.unpack(request.header)
-        sink = self._mailbox.sink_for((self._rank, context, tag))
+        context, tag, size = HEADER.unpack(request.header)
+        sink, nbytes = _sink_of(self._mailbox, (self._rank, context, tag), size)
         sink.landing(nbytes)[:] = request.payload
         sink.finish(self._rank, tag, nbytes)
         request.done = True
@@ -126,8 +148,9 @@ class Inbox:
         header = self._inlet.read_header()
         if header is None:
             return False
-        context, self._tag, self._nbytes = header
-        self._sink = self._mailbox.sink_for((self._source, context, self._tag))
+        context, self._tag, size = header
+        key = self._source, context, self._tag
+        self._sink, self._nbytes = _sink_of(self._mailbox, key, size)
         self._rest = self._sink.landing(self._nbytes)
         return True
 
@@ -184,7 +207,8 @@ class Engine:
         self.rank = rank
         self.size = size
         self.abort = abort
-        self.mailbox = Mailbox()
+        self.mailbox = Mailbox(self._acknowledge)
+        self._receipts = 0
         self.next_context = 0
         self._acquire = doorbell.acquire
         self._most_spins = self._spins = _SPINS if spin else 0
@@ -196,6 +220,14 @@ class Engine:
         """Add the rings to and from another rank."""
         self.outboxes[peer] = RingOutbox(outlet, self._busy)
         self._inboxes.append(Inbox(peer, inlet, self.mailbox))
+
+    def next_receipt(self) -> int:
+        """Return a number for the receipt of a synchronous message."""
+        self._receipts = self._receipts % _RECEIPT_NUMBERS + 1
+        return self._receipts
+
+    def _acknowledge(self, source: int, receipt: int) -> None:
+        self.outboxes[source].start(Receipt(receipt))
 
     def wait(self, request: Any) -> None:
         """Make progress until ``request.done``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG
@@ -31,13 +32,14 @@ class Receive(Sink, Protocol):
 class Arrival:
     """A message that came before its receive was posted."""
 
-    __slots__ = ("complete", "data", "key", "order", "receive")
+    __slots__ = ("complete", "data", "key", "order", "receipt", "receive")
 
     def __init__(self, key: Key, order: int) -> None:
         self.key = key
         self.order = order
         self.data = memoryview(b"")
         self.complete = False
+        self.receipt = 0  # number of the receipt that the sender waits for
         self.receive: Sink | None = None
 
     def landing(self, nbytes: int) -> memoryview:
@@ -64,7 +66,8 @@ class Arrival:
 class Mailbox:
     """The posted receives and the early messages of one rank."""
 
-    def __init__(self) -> None:
+    def __init__(self, acknowledge: Callable[[int, int], None]) -> None:
+        self._acknowledge = acknowledge  # sends (to this rank, this receipt)
         self._posted: dict[Key, deque[Receive]] = {}
         self._wild: list[Receive] = []  # posted with ANY_SOURCE or ANY_TAG
         self._early: dict[Key, deque[Arrival]] = {}
@@ -74,7 +77,7 @@ class Mailbox:
         """Match a receive with the first early message that fits, or remember it."""
         self._order += 1
         receive.order = self._order
-        arrival = self._take_early(receive.key) if self._early else None
+        arrival = self.take(receive.key) if self._early else None
         if arrival is not None:
             arrival.hand_over(receive)
         elif _is_wild(receive.key):
@@ -83,6 +86,44 @@ class Mailbox:
             queue.append(receive)
         else:
             self._posted[receive.key] = deque((receive,))
+
+    def peek(self, wanted: Key) -> Arrival | None:
+        """Return the first early message that fits."""
+        keys = [wanted] if not _is_wild(wanted) else [k for k in self._early if _fits(wanted, k)]
+        arrivals = [self._early[key][0] for key in keys if key in self._early]
+        return min(arrivals, key=lambda arrival: arrival.order, default=None)
+
+    def take(self, wanted: Key) -> Arrival | None:
+        """Remove and return the first early message that fits: it is matched."""
+        arrival = self.peek(wanted)
+        if arrival is None:
+            return None
+        queue = self._early[arrival.key]
+        queue.popleft()
+        if not queue:
+            del self._early[arrival.key]
+        if arrival.receipt:
+            self._acknowledge(arrival.key[0], arrival.receipt)
+        return arrival
+
+    def withdraw(self, receive: Receive) -> bool:
+        """Forget a posted receive; say whether no message has matched it yet."""
+        queue = self._wild if _is_wild(receive.key) else self._posted.get(receive.key, deque())
+        if not any(posted is receive for posted in queue):
+            return False
+        queue.remove(receive)
+        if not _is_wild(receive.key) and not queue:
+            del self._posted[receive.key]
+        return True
+
+    def synchronous_sink_for(self, key: Key, receipt: int) -> Sink:
+        """Return what takes a message whose sender waits until a receive matches it."""
+        sink = self.sink_for(key)
+        if isinstance(sink, Arrival):
+            sink.receipt = receipt
+        else:
+            self._acknowledge(key[0], receipt)
+        return sink
 
     def sink_for(self, key: Key) -> Sink:
         """Return what takes the message that now comes with `key`."""
@@ -112,18 +153,6 @@ class Mailbox:
                     return None
                 return self._wild.pop(index)
         return None
-
-    def _take_early(self, wanted: Key) -> Arrival | None:
-        """Remove and return the first early message that fits."""
-        keys = [wanted] if not _is_wild(wanted) else [k for k in self._early if _fits(wanted, k)]
-        queues = [self._early[key] for key in keys if key in self._early]
-        if not queues:
-            return None
-        queue = min(queues, key=lambda candidate: candidate[0].order)
-        arrival = queue.popleft()
-        if not queue:
-            del self._early[arrival.key]
-        return arrival
 
 
 def _is_wild(key: Key) -> bool:

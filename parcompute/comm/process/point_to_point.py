@@ -5,65 +5,99 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, PROC_NULL, TAG_UB
+from parcompute.comm.process.buffers import as_bytes
 from parcompute.comm.process.engine import Engine
+from parcompute.comm.process.failures import ERR_RANK, ERR_TAG, ArgumentError
+from parcompute.comm.process.mailbox import Arrival, Key
+from parcompute.comm.process.probe import Look, Message
 from parcompute.comm.process.requests import (
     NullRequest,
     ObjectRequest,
     RecvRequest,
     Request,
     SendRequest,
-    as_bytes,
+    SynchronousSend,
 )
 
 
 class PointToPoint:
-    """Sends and receives within one context: messages of other contexts are never seen."""
+    """Sends and receives within one context: messages of other contexts are never seen.
 
-    def __init__(self, engine: Engine, context: int) -> None:
+    Parameters
+    ----------
+    engine : Engine
+        Of this rank.
+    context : int
+        The number that tells messages of one communicator from those of another.
+    members : sequence of int
+        The ranks of the job that belong to it, in the order of their ranks in it.
+    """
+
+    def __init__(self, engine: Engine, context: int, members: Sequence[int]) -> None:
         self._engine = engine
         self._context = context
+        self._members = members
+        self._rank = members.index(engine.rank)
+        self._size = len(members)
 
     @property
     def rank(self) -> int:
         """Number of this rank, 0 <= rank < size."""
-        return self._engine.rank
+        return self._rank
 
     @property
     def size(self) -> int:
         """Number of ranks."""
-        return self._engine.size
+        return self._size
 
     def Get_rank(self) -> int:
         """Return `rank`."""
-        return self._engine.rank
+        return self._rank
 
     def Get_size(self) -> int:
         """Return `size`."""
-        return self._engine.size
+        return self._size
 
     def Send_init(self, buf: Any, dest: int, tag: int = 0) -> Any:
         """Return a persistent request that sends `buf` at each start."""
+        return self._sending(SendRequest, buf, dest, tag)
+
+    def Ssend_init(self, buf: Any, dest: int, tag: int = 0) -> Any:
+        """Return a persistent request that is complete when a receive has matched it."""
+        return self._sending(SynchronousSend, buf, dest, tag)
+
+    def _sending(
+        self, kind: type[SendRequest] | type[SynchronousSend], buf: Any, dest: int, tag: int
+    ) -> Any:
         if dest == PROC_NULL:
-            return NullRequest(PROC_NULL)
-        _check("dest", dest, self.size)
+            return NullRequest(self._engine, receives=False)
+        _check("dest", dest, self._size)
         _check("tag", tag, TAG_UB + 1)
-        return SendRequest(self._engine, dest, self._context, tag, as_bytes(buf))
+        return kind(self._engine, self._members[dest], self._context, tag, as_bytes(buf))
 
     def Recv_init(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Any:
         """Return a persistent request that receives into `buf` at each start."""
         if source == PROC_NULL:
-            return NullRequest(PROC_NULL)
+            return NullRequest(self._engine, receives=True)
         data = as_bytes(buf)
         if data.readonly and len(data):
-            raise ValueError("expected a writable buffer to receive into, got a read-only one")
-        return RecvRequest(self._engine, self._key(source, tag), data)
+            raise ArgumentError(
+                sentence="expected a writable buffer to receive into, got a read-only one"
+            )
+        return RecvRequest(self._engine, self._key(source, tag), data, self._members)
 
     def Isend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Start to send a buffer."""
         request = self.Send_init(buf, dest, tag)
+        request.Start()
+        return request  # type: ignore[no-any-return]
+
+    def Issend(self, buf: Any, dest: int, tag: int = 0) -> Request:
+        """Start to send a buffer; complete when a receive has matched it."""
+        request = self.Ssend_init(buf, dest, tag)
         request.Start()
         return request  # type: ignore[no-any-return]
 
@@ -76,6 +110,10 @@ class PointToPoint:
     def Send(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer; return when it may be used again."""
         self.Isend(buf, dest, tag).Wait()
+
+    def Ssend(self, buf: Any, dest: int, tag: int = 0) -> None:
+        """Send a buffer; return when a receive has matched it."""
+        self.Issend(buf, dest, tag).Wait()
 
     def Recv(
         self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None
@@ -98,21 +136,45 @@ class PointToPoint:
         self.Isend(sendbuf, dest, sendtag).Wait()
         receive.Wait(status)
 
+    def Sendrecv_replace(
+        self,
+        buf: Any,
+        dest: int,
+        sendtag: int = 0,
+        source: int = ANY_SOURCE,
+        recvtag: int = ANY_TAG,
+        status: Any = None,
+    ) -> None:
+        """Send a buffer and receive into it."""
+        send = self.Isend(bytes(as_bytes(buf)), dest, sendtag)
+        self.Recv(buf, source, recvtag, status)
+        send.Wait()
+
     def isend(self, obj: Any, dest: int, tag: int = 0) -> Request:
         """Start to send an object, pickled now."""
         return self.Isend(pickle.dumps(obj, pickle.HIGHEST_PROTOCOL), dest, tag)
 
+    def issend(self, obj: Any, dest: int, tag: int = 0) -> Request:
+        """Start to send an object; complete when a receive has matched it."""
+        return self.Issend(pickle.dumps(obj, pickle.HIGHEST_PROTOCOL), dest, tag)
+
     def irecv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Start to receive an object; ``wait()`` returns it."""
-        if source == PROC_NULL:
-            return NullRequest(PROC_NULL)
-        request = ObjectRequest(self._engine, self._key(source, tag))
+        request: Request = (
+            NullRequest(self._engine, receives=True)
+            if source == PROC_NULL
+            else ObjectRequest(self._engine, self._key(source, tag), self._members)
+        )
         request.Start()
         return request
 
     def send(self, obj: Any, dest: int, tag: int = 0) -> None:
         """Send an object."""
         self.isend(obj, dest, tag).Wait()
+
+    def ssend(self, obj: Any, dest: int, tag: int = 0) -> None:
+        """Send an object; return when a receive has matched it."""
+        self.issend(obj, dest, tag).Wait()
 
     def recv(
         self,
@@ -139,22 +201,59 @@ class PointToPoint:
         self.isend(sendobj, dest, sendtag).Wait()
         return receive.wait(status)
 
-    def _key(self, source: int, tag: int) -> tuple[int, int, int]:
-        if source != ANY_SOURCE:
-            _check("source", source, self.size)
+    def Probe(
+        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None
+    ) -> Literal[True]:
+        """Return when there is a message to receive; leave it there."""
+        self._probe(source, tag).wait(status)
+        return True
+
+    def Iprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> bool:
+        """Say whether there is a message to receive; leave it there."""
+        return self._probe(source, tag).test(status)
+
+    def Mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Message:
+        """Take the next message out, when it is there; it is received through what is returned."""
+        probe = self._probe(source, tag)
+        probe.wait(status)
+        return self._message(probe.take())
+
+    def Improbe(
+        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None
+    ) -> Message | None:
+        """Take the next message out if it is there, else return None."""
+        probe = self._probe(source, tag)
+        return self._message(probe.take()) if probe.test(status) else None
+
+    probe, iprobe, mprobe, improbe = Probe, Iprobe, Mprobe, Improbe
+
+    def _probe(self, source: int, tag: int) -> Look:
+        key = None if source == PROC_NULL else self._key(source, tag)
+        return Look(self._engine, key, self._members)
+
+    def _message(self, arrival: Arrival | None) -> Message:
+        return Message(self._engine, arrival, self._members)
+
+    def _key(self, source: int, tag: int) -> Key:
         if tag != ANY_TAG:
             _check("tag", tag, TAG_UB + 1)
-        return source, self._context, tag
+        if source == ANY_SOURCE:
+            return source, self._context, tag
+        _check("source", source, self._size)
+        return self._members[source], self._context, tag
 
 
 def check_items(items: Sequence[Any] | None, size: int) -> Sequence[Any]:
     """Return `items` if there is one for every rank, else raise ValueError."""
     if items is None or len(items) != size:
         got = "None" if items is None else str(len(items))
-        raise ValueError(f"expected a sequence of {size} items, one for every rank, got {got}")
+        raise ArgumentError(
+            sentence=f"expected a sequence of {size} items, one for every rank, got {got}"
+        )
     return items
 
 
 def _check(name: str, value: int, end: int) -> None:
     if not 0 <= value < end:
-        raise ValueError(f"{name} must be in 0 … {end - 1}, got {value}")
+        error_class = ERR_TAG if name == "tag" else ERR_RANK
+        raise ArgumentError(error_class, f"{name} must be in 0 … {end - 1}, got {value}")

@@ -4,46 +4,30 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
-import numpy as np
-
-from parcompute.comm.process.engine import Engine, Outbox
+from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, PROC_NULL
+from parcompute.comm.process.completion import RequestLists
+from parcompute.comm.process.engine import RECEIPTS, Engine, Outbox
+from parcompute.comm.process.failures import ERR_TRUNCATE, Exception
 from parcompute.comm.process.mailbox import Key
-from parcompute.comm.process.ring import HEADER
-from parcompute.errors import ParcomputeError
+from parcompute.comm.process.ring import HEADER, RECEIPT_SHIFT
 
 
-class Status:
-    """Where a received message came from; an argument of `Recv`, `recv` and `Wait`."""
-
-    def __init__(self) -> None:
-        self.source = 0
-        self.tag = 0
-        self.count = 0
-        """Bytes."""
-
-    def Get_source(self) -> int:
-        """Return the rank that sent the message."""
-        return self.source
-
-    def Get_tag(self) -> int:
-        """Return the tag of the message."""
-        return self.tag
-
-
-class Request:
+class Request(RequestLists):
     """A message under way; `done` once the buffer may be used again.
 
-    Every request is persistent: it may be started again once it is done.
+    Every request is persistent: it may be started again once it is done. It is `active` from its
+    start until its completion was reported.
     """
 
     done = True
+    active = False
     error: str | None = None
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
 
     def Start(self) -> None:
         """Send the buffer as it is now, or be ready for the next message."""
@@ -51,55 +35,66 @@ class Request:
     def Free(self) -> None:
         """Give the request up."""
 
-    @classmethod
-    def Startall(cls, requests: Iterable[Any]) -> None:
-        """Start all, receives and sends alike."""
-        for request in requests:
-            request.Start()
+    def Cancel(self) -> None:
+        """Withdraw a receive that no message has matched; anything else goes on."""
 
     def Wait(self, status: Any = None) -> bool:
         """Return when the buffer may be used again.
 
         Raises
         ------
-        ParcomputeError
+        Exception
             If a longer message came than the buffer takes.
         """
         if not self.done:
-            self._engine.wait(self)
+            self.engine.wait(self)
         self._conclude(status)
         return True
 
     def Test(self, status: Any = None) -> bool:
         """Say whether the message is complete, and let it progress."""
         if not self.done:
-            self._engine.poll()
+            self.engine.poll()
         if self.done:
             self._conclude(status)
         return self.done
 
     def wait(self, status: Any = None) -> Any:
         """Return the received object, when it is there; None for a send."""
+        active = self.active
         self.Wait(status)
-        return self._result()
+        return self._result() if active else None
 
     def test(self, status: Any = None) -> tuple[bool, Any]:
         """Return (whether it is complete, the received object)."""
+        active = self.active
         done = self.Test(status)
-        return done, self._result() if done else None
+        return done, self._result() if done and active else None
 
-    @classmethod
-    def Waitall(cls, requests: Iterable[Any], statuses: Sequence[Any] | None = None) -> bool:
-        """Return when all are complete."""
-        for index, request in enumerate(requests):
-            if statuses is not None:
-                request.Wait(statuses[index])
-            elif not request.done or request.error is not None:
-                request.Wait()
-        return True
+    def Get_status(self, status: Any = None) -> bool:
+        """Say whether the message is complete, and leave the request as it is."""
+        if not self.done:
+            self.engine.poll()
+        if self.done and status is not None:
+            self._describe(status)
+        return self.done
+
+    def get_status(self, status: Any = None) -> bool:
+        """Say whether the message is complete, and leave the request as it is."""
+        return self.Get_status(status)
+
+    def cancel(self) -> None:
+        """Withdraw a receive that no message has matched; anything else goes on."""
+        self.Cancel()
 
     def _conclude(self, status: Any) -> None:
-        """Report what was received (nothing, for a send)."""
+        """Report that it is complete."""
+        if status is not None:
+            self._describe(status)
+        self.active = False
+
+    def _describe(self, status: Any) -> None:
+        status.set(ANY_SOURCE, ANY_TAG, 0)
 
     def _result(self) -> Any:
         """Return the received object (None, for a send or a buffer)."""
@@ -108,19 +103,24 @@ class Request:
 class NullRequest(Request):
     """A message from or to ``PROC_NULL``: complete at once, buffer untouched."""
 
-    def __init__(self, null: int) -> None:
-        self._null = null
+    def __init__(self, engine: Engine, *, receives: bool) -> None:
+        self.engine = engine
+        self._receives = receives
 
-    def _conclude(self, status: Any) -> None:
-        if status is not None:
-            status.source, status.tag, status.count = self._null, -1, 0
+    def Start(self) -> None:
+        """Be complete."""
+        self.active = True
+
+    def _describe(self, status: Any) -> None:
+        source = PROC_NULL if self._receives and self.active else ANY_SOURCE
+        status.set(source, ANY_TAG, 0)
 
 
 class SendRequest(Request):
     """A message to one rank; restarted with `Start`."""
 
     def __init__(self, engine: Engine, dest: int, context: int, tag: int, data: memoryview) -> None:
-        self._engine = engine
+        self.engine = engine
         self._outbox: Outbox = engine.outboxes[dest]
         self.payload = data
         self.header = HEADER.pack(context, tag, len(data))
@@ -129,24 +129,71 @@ class SendRequest(Request):
 
     def Start(self) -> None:
         """Send the buffer as it is now."""
+        self.active = True
         self._outbox.start(self)
 
 
-class RecvRequest(Request):
-    """A message into a buffer; restarted with `Start`."""
+class SynchronousSend(Request):
+    """A message that is complete once a receive has matched it."""
 
-    def __init__(self, engine: Engine, key: Key, data: memoryview) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, dest: int, context: int, tag: int, data: memoryview) -> None:
+        self.engine = engine
+        self._dest = dest
+        self._send = SendRequest(engine, dest, context, tag, data)
+        self._start_of_header = context, tag, len(data)
+        self._receipt = RecvRequest(engine, (dest, RECEIPTS, 0), memoryview(bytearray()))
+
+    @property
+    def done(self) -> bool:  # type: ignore[override]
+        """Whether the buffer may be used again and the message was matched."""
+        return self._send.done and self._receipt.done
+
+    def Start(self) -> None:
+        """Send the buffer as it is now."""
+        self.active = True
+        number = self.engine.next_receipt()
+        context, tag, nbytes = self._start_of_header
+        self._send.header = HEADER.pack(context, tag, nbytes | number << RECEIPT_SHIFT)
+        self._receipt.key = self._dest, RECEIPTS, number
+        self._receipt.Start()
+        self._send.Start()
+
+
+class RecvRequest(Request):
+    """A message into a buffer; restarted with `Start`.
+
+    Parameters
+    ----------
+    engine : Engine
+        Of this rank.
+    key : tuple of int
+        Source, context and tag, where the source is counted among all ranks of the job.
+    data : memoryview
+        The buffer.
+    members : sequence of int, optional
+        Which ranks of the job the communicator has, to report the source.
+    """
+
+    def __init__(
+        self, engine: Engine, key: Key, data: memoryview, members: Sequence[int] | None = None
+    ) -> None:
+        self.engine = engine
         self.key = key
         self.order = 0
-        self.done = True
         self._data = data
+        self._members = range(engine.size) if members is None else members
         self._came = key[0], key[2], 0
+        self._cancelled = False
 
     def Start(self) -> None:
         """Be ready for the next message."""
-        self.done = False
-        self._engine.mailbox.post(self)
+        self.done, self.active = False, True
+        self.engine.mailbox.post(self)
+
+    def Cancel(self) -> None:
+        """Withdraw the receive, if no message has matched it."""
+        if not self.done and self.engine.mailbox.withdraw(self):
+            self.done = self._cancelled = True
 
     def landing(self, nbytes: int) -> memoryview:
         """Return the part of the buffer that the message fills."""
@@ -163,22 +210,34 @@ class RecvRequest(Request):
         self.done = True
 
     def _conclude(self, status: Any) -> None:
-        source, tag, nbytes = self._came
         if status is not None:
-            status.source, status.tag, status.count = source, tag, nbytes
+            self._describe(status)
+        self.active = self._cancelled = False
         if self.error is not None:
-            sentence, self.error = self.error, None
-            raise ParcomputeError(
-                f"rank {self._engine.rank}: {sentence} (from rank {source}, tag {tag}): "
-                "make the receive buffer as large as the message"
-            )
+            self._raise()
+
+    def _describe(self, status: Any) -> None:
+        if self._cancelled or not self.active:
+            status.set(ANY_SOURCE, ANY_TAG, 0, cancelled=self._cancelled)
+            return
+        source, tag, nbytes = self._came
+        status.set(self._members.index(source), tag, nbytes)
+
+    def _raise(self) -> NoReturn:
+        sentence, self.error = self.error, None
+        source, tag, _ = self._came
+        raise Exception(
+            ERR_TRUNCATE,
+            f"rank {self.engine.rank}: {sentence} (from rank {self._members.index(source)}, "
+            f"tag {tag}): make the receive buffer as large as the message",
+        )
 
 
 class ObjectRequest(RecvRequest):
     """A pickled object of any size."""
 
-    def __init__(self, engine: Engine, key: Key) -> None:
-        super().__init__(engine, key, memoryview(b""))
+    def __init__(self, engine: Engine, key: Key, members: Sequence[int] | None = None) -> None:
+        super().__init__(engine, key, memoryview(b""), members)
 
     def landing(self, nbytes: int) -> memoryview:
         """Return new memory for the pickle."""
@@ -186,39 +245,4 @@ class ObjectRequest(RecvRequest):
         return self._data
 
     def _result(self) -> Any:
-        return pickle.loads(self._data)
-
-
-def as_bytes(buffer: Any) -> memoryview:
-    """Return the bytes of a contiguous buffer, without a copy.
-
-    Raises
-    ------
-    TypeError
-        If it is no buffer, or holds Python objects.
-    ValueError
-        If it is not C-contiguous.
-    """
-    if isinstance(buffer, np.ndarray):
-        return _array_bytes(buffer)
-    if isinstance(buffer, list | tuple):
-        raise TypeError(
-            "expected an array, got a list such as [array, count, type]: pass the array itself"
-        )
-    view = memoryview(buffer)
-    return view.cast("B") if view.nbytes else _empty()
-
-
-def _array_bytes(array: np.ndarray[Any, Any]) -> memoryview:
-    if array.dtype.hasobject:
-        raise TypeError("an array of Python objects is no buffer: use the lowercase call for it")
-    if not array.flags.c_contiguous:
-        raise ValueError(
-            f"expected a C-contiguous array, got strides {array.strides} for shape {array.shape}: "
-            "pass numpy.ascontiguousarray(…)"
-        )
-    return array.reshape(-1).view(np.uint8).data if array.size else _empty()
-
-
-def _empty() -> memoryview:
-    return memoryview(bytearray())
+        return pickle.loads(self._data) if self._data else None

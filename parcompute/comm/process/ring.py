@@ -15,6 +15,12 @@ from typing import Protocol
 HEADER = struct.Struct("=iiQ")
 """Head of a message: communicator context, tag, number of bytes that follow."""
 
+RECEIPT_SHIFT = 40
+"""A synchronous message has the number of its receipt in the size, from this bit on."""
+
+LARGEST = (1 << RECEIPT_SHIFT) - 1
+"""The largest message, in bytes."""
+
 _HEADER_BYTES = HEADER.size
 _WORD = 8
 _CONTROL_WORDS = 16

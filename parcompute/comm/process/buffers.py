@@ -1,0 +1,115 @@
+"""Buffers as mpi4py takes them: arrays, or lists of array, count, displacement and type.
+
+Lists of a buffer: ``[data, count]``, ``[data, datatype]``, ``[data, count, datatype]``,
+``[data, (count, displ), datatype]``, ``[data, count, displ, datatype]``. Counts and
+displacements are in items.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from parcompute.comm.process.datatypes import Datatype, as_dtype
+from parcompute.comm.process.failures import ArgumentError
+
+Array = np.ndarray[Any, Any]
+
+
+class Spec(NamedTuple):
+    """The parts of the description of a buffer; None: not given."""
+
+    data: Any
+    count: Any = None
+    displ: Any = None
+    kind: Any = None
+
+
+def parse(buffer: Any) -> Spec:
+    """Return the parts of what describes a buffer."""
+    if not isinstance(buffer, list | tuple):
+        return Spec(buffer)
+    match buffer:
+        case [data, Datatype() | str() as kind]:
+            return Spec(data, kind=kind)
+        case [data, [count, displ]]:
+            return Spec(data, count, displ)
+        case [data, count]:
+            return Spec(data, count)
+        case [data, [count, displ], kind]:
+            return Spec(data, count, displ, kind)
+        case [data, count, kind]:
+            return Spec(data, count, None, kind)
+        case [data, count, displ, kind]:
+            return Spec(data, count, displ, kind)
+    raise ArgumentError(
+        sentence=f"expected [data, count, displ, datatype] or part of it, got {len(buffer)} items"
+    )
+
+
+def as_bytes(buffer: Any) -> memoryview:
+    """Return the bytes of a contiguous buffer, without a copy.
+
+    Raises
+    ------
+    TypeError
+        If it is no buffer, or holds Python objects.
+    ValueError
+        If it is not C-contiguous, or shorter than the count says.
+    """
+    if isinstance(buffer, np.ndarray):
+        return _array_bytes(buffer)
+    if isinstance(buffer, list | tuple):
+        return _array_bytes(as_items(buffer))
+    if buffer is None:
+        return _empty()
+    view = memoryview(buffer)
+    return view.cast("B") if view.nbytes else _empty()
+
+
+def as_items(buffer: Any) -> Array:
+    """Return the items of a buffer as an array of one axis, without a copy."""
+    spec = parse(buffer)
+    items = all_items(spec)
+    displ = int(spec.displ or 0)
+    count = len(items) - displ if spec.count is None else int(spec.count)
+    if displ < 0 or count < 0 or displ + count > len(items):
+        raise ArgumentError(
+            sentence=f"expected a buffer of {displ + count} items or more, got {len(items)}"
+        )
+    return items[displ : displ + count]
+
+
+def all_items(spec: Spec) -> Array:
+    """Return all items of the data, whatever the count."""
+    if spec.data is None:
+        return np.empty(0, np.uint8)
+    if spec.kind is not None:
+        data, dtype = as_bytes(spec.data), as_dtype(spec.kind)
+        return np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype)
+    array = spec.data if isinstance(spec.data, np.ndarray) else _array_of(spec.data)
+    if array.size == 0:
+        return array.reshape(-1)
+    _array_bytes(array)  # checks it
+    return array.reshape(-1)
+
+
+def _array_of(data: Any) -> Array:
+    view = memoryview(data)
+    return np.frombuffer(view, view.format) if view.nbytes else np.empty(0, view.format)
+
+
+def _array_bytes(array: Array) -> memoryview:
+    if array.dtype.hasobject:
+        raise TypeError("an array of Python objects is no buffer: use the lowercase call for it")
+    if not array.flags.c_contiguous:
+        raise ArgumentError(
+            sentence=f"expected a C-contiguous array, got strides {array.strides} for shape "
+            f"{array.shape}: pass numpy.ascontiguousarray(…)"
+        )
+    return array.reshape(-1).view(np.uint8).data if array.size else _empty()
+
+
+def _empty() -> memoryview:
+    return memoryview(bytearray())
