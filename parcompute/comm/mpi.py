@@ -25,6 +25,11 @@ _FINALIZE = 3  # seconds for MPI_Finalize after an error
 _INTERRUPTED = 130  # the shell's exit code for Ctrl-C
 
 
+def is_mpi(comm: Any) -> bool:
+    """Say whether `comm` is one of mpi4py (which is not imported to find out)."""
+    return type(comm).__module__.startswith("mpi4py")
+
+
 def world() -> Any:
     """Return a duplicate of ``MPI.COMM_WORLD``.
 

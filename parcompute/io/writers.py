@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from parcompute.box import Box, Index
 from parcompute.comm import Communicator
+from parcompute.comm.mpi import is_mpi
 from parcompute.errors import ParcomputeError
 from parcompute.field import Field
 from parcompute.io.collective import on_root, together
@@ -50,7 +51,7 @@ def open_writer(
     """Make the file at `path` and return the fastest writer that is sound here; collective."""
     import h5py
 
-    parallel = h5py.get_config().mpi and hasattr(comm, "Get_name")
+    parallel = h5py.get_config().mpi and is_mpi(comm)
     if all_true(comm, parallel):
         return MpioWriter(path, layout, comm, compression)
     if not compression and all_true(comm, _host() == comm.bcast(_host())):

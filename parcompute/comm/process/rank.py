@@ -16,6 +16,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple, NoReturn
 
+from parcompute.comm.process import world
 from parcompute.comm.process.engine import Wiring
 from parcompute.errors import ParcomputeError
 
@@ -52,8 +53,10 @@ def main(rank: int, wiring: Wiring, link: Connection) -> None:
     try:
         from parcompute.comm.process.communicator import ProcessCommunicator
 
+        comm = ProcessCommunicator(engine)
+        world.enter(comm)
         function, args = pickle.loads(link.recv_bytes())
-        value = function(ProcessCommunicator(engine), *args)
+        value = function(comm, *args)
         link.send_bytes(pickle.dumps(Report(True, value), pickle.HIGHEST_PROTOCOL))
     except BaseException as error:
         link.send_bytes(pickle.dumps(_failure(error)))

@@ -187,7 +187,8 @@ class RecvRequest(Request):
 
     def Start(self) -> None:
         """Be ready for the next message."""
-        self.done, self.active = False, True
+        self.done = self._cancelled = False
+        self.active = True
         self.engine.mailbox.post(self)
 
     def Cancel(self) -> None:
