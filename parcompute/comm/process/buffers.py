@@ -58,14 +58,35 @@ def as_bytes(buffer: Any) -> memoryview:
     ValueError
         If it is not C-contiguous, or shorter than the count says.
     """
+    try:
+        view = memoryview(buffer)
+        if "O" not in view.format:
+            return view.cast("B")  # by far the fastest, for nearly all arrays
+    except (TypeError, ValueError):
+        pass
+    return _bytes_of_any(buffer)
+
+
+def writable_bytes(buffer: Any) -> memoryview:
+    """Return the bytes of a contiguous buffer to receive into."""
+    data = as_bytes(buffer)
+    if not data.readonly:
+        return data
+    if len(data):
+        raise ArgumentError(
+            sentence="expected a writable buffer to receive into, got a read-only one"
+        )
+    return _empty()
+
+
+def _bytes_of_any(buffer: Any) -> memoryview:
     if isinstance(buffer, np.ndarray):
         return _array_bytes(buffer)
     if isinstance(buffer, list | tuple):
         return _array_bytes(as_items(buffer))
-    if buffer is None:
+    if buffer is None or not memoryview(buffer).nbytes:
         return _empty()
-    view = memoryview(buffer)
-    return view.cast("B") if view.nbytes else _empty()
+    raise ArgumentError(sentence=f"expected a C-contiguous buffer, got {type(buffer).__name__}")
 
 
 def as_items(buffer: Any) -> Array:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, NoReturn, Protocol
 
+from parcompute.comm.constants import ANY_TAG
 from parcompute.comm.process.mailbox import Key, Mailbox, Sink
 from parcompute.comm.process.memory import Segment
 from parcompute.comm.process.ring import HEADER, LARGEST, RECEIPT_SHIFT, Doorbell, Inlet, Outlet
@@ -18,6 +19,9 @@ from parcompute.errors import ParcomputeError
 
 RECEIPTS = -1
 """The context of receipts."""
+
+Taken = tuple[int, memoryview]
+"""Tag and bytes of a message that still lies in the ring."""
 
 _RECEIPT_NUMBERS = 1 << 20
 _SPINS = 2000  # about 50 us: longer than a message takes, shorter than is worth a context switch
@@ -40,6 +44,9 @@ class Outbox(Protocol):
 
     def start(self, request: Sending) -> None:
         """Send the message, or put it behind those that wait."""
+
+    def put(self, header: bytes, payload: memoryview, nbytes: int) -> bool:
+        """Send a message at once (`nbytes` with its header), or say that it has to wait."""
 
 
 class RingOutbox:
@@ -64,6 +71,10 @@ class RingOutbox:
             self._busy.append(self)
             self._rest = _pieces(request)
             self.flush()
+
+    def put(self, header: bytes, payload: memoryview, nbytes: int) -> bool:
+        """Send a message at once (`nbytes` with its header), or say that it has to wait."""
+        return not self._queue and self._outlet.write_message(header, payload, nbytes)
 
     def flush(self) -> None:
         """Write what there is space for."""
@@ -111,11 +122,14 @@ class SelfOutbox:
 
     def start(self, request: Sending) -> None:
         """Deliver the message."""
-        context, tag, size = HEADER.unpack(request.header)
-        sink, nbytes = _sink_of(self._mailbox, (self._rank, context, tag), size)
-        sink.landing(nbytes)[:] = request.payload
-        sink.finish(self._rank, tag, nbytes)
-        request.done = True
+        request.done = self.put(request.header, request.payload, request.nbytes)
+
+    def put(self, header: bytes, payload: memoryview, nbytes: int) -> bool:
+        """Deliver the message."""
+        context, tag, size = HEADER.unpack(header)
+        sink, _ = _sink_of(self._mailbox, (self._rank, context, tag), size)
+        sink.accept(self._rank, tag, payload)
+        return True
 
 
 class Inbox:
@@ -136,6 +150,8 @@ class Inbox:
         inlet = self._inlet
         if not inlet.look():
             return
+        if self._sink is None:
+            self._pull_whole()
         while self._sink is not None or self._begin():
             count = inlet.read(self._rest)
             if count < len(self._rest):
@@ -143,6 +159,43 @@ class Inbox:
                 break
             self._end()
         inlet.release()
+
+    def _pull_whole(self) -> None:
+        """Take in the messages that lie in the ring whole, as most do."""
+        inlet, source = self._inlet, self._source
+        while (message := inlet.read_message()) is not None:
+            context, tag, data = message
+            inlet.skip(len(data))
+            self._mailbox.sink_for((source, context, tag)).accept(source, tag, data)
+
+    def take(self, context: int, tag: int, most: int) -> Taken | None:
+        """Take out the next message, if it is expected and fits; it is yet to be copied.
+
+        Else None, and nothing has changed.
+        """
+        inlet = self._inlet
+        if self._sink is not None or not inlet.look():
+            return None
+        message = inlet.read_message()
+        if message is None:
+            return None
+        came_context, came_tag, data = message
+        nbytes = len(data)
+        if came_context != context or (came_tag != tag and tag != ANY_TAG) or nbytes > most:
+            return None
+        inlet.skip(nbytes)
+        return came_tag, data
+
+    def copy(self, message: Taken, target: memoryview | bytearray) -> tuple[int, int]:
+        """Copy what was taken to `target`; return tag and number of bytes."""
+        tag, data = message
+        nbytes = len(data)
+        if nbytes == len(target):
+            target[:] = data
+        else:
+            target[:nbytes] = data
+        self._inlet.release()
+        return tag, nbytes
 
     def _begin(self) -> bool:
         header = self._inlet.read_header()
@@ -212,14 +265,17 @@ class Engine:
         self.next_context = 0
         self._acquire = doorbell.acquire
         self._most_spins = self._spins = _SPINS if spin else 0
+        self._rung = False  # the doorbell has rung for something that is not yet taken in
         self._busy: list[RingOutbox] = []
         self._inboxes: list[Inbox] = []
+        self.inboxes: dict[int, Inbox] = {}
         self.outboxes: dict[int, Outbox] = {rank: SelfOutbox(rank, self.mailbox)}
 
     def connect(self, peer: int, outlet: Outlet, inlet: Inlet) -> None:
         """Add the rings to and from another rank."""
         self.outboxes[peer] = RingOutbox(outlet, self._busy)
-        self._inboxes.append(Inbox(peer, inlet, self.mailbox))
+        self.inboxes[peer] = Inbox(peer, inlet, self.mailbox)
+        self._inboxes.append(self.inboxes[peer])
 
     def next_receipt(self) -> int:
         """Return a number for the receipt of a synchronous message."""
@@ -238,19 +294,41 @@ class Engine:
             If there is no other rank that could complete it.
         """
         while not request.done:
-            self._await_ring()
-            self._advance()
+            if not self._rung:
+                self._await_ring()
+            self._take_in()
+
+    def next_message(self, inbox: Inbox, context: int, tag: int, most: int) -> Taken | None:
+        """Wait for a message, and `take` it if it is the one expected from `inbox`.
+
+        The short way of a receive that is waited for at once, past the mailbox: it is open when no
+        other message is under way. None: go the long way.
+        """
+        if self._busy or not self.mailbox.is_empty():
+            return None
+        self._await_ring()
+        message = inbox.take(context, tag, most)
+        self._rung = message is None
+        return message
 
     def poll(self) -> None:
         """Make progress with what has come in; never blocks."""
-        if self._acquire(False):
-            self._advance()
+        if self._rung or self._acquire(False):
+            self._take_in()
 
     def flush(self) -> None:
         """Make progress until everything sent has left this rank."""
         while self._busy:
             self._await_ring()
-            self._advance()
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Make progress; what has rung already is pulled in one visit."""
+        acquire = self._acquire
+        while acquire(False):
+            pass
+        self._rung = False
+        self._advance()
 
     def _advance(self) -> None:
         for inbox in self._inboxes:
@@ -266,8 +344,6 @@ class Engine:
         """
         acquire = self._acquire
         if acquire(False):
-            while acquire(False):  # what has rung already is pulled at once: one visit for all
-                pass
             return
         if not self._inboxes:
             raise ParcomputeError(

@@ -13,7 +13,10 @@ Key = tuple[int, int, int]
 
 
 class Sink(Protocol):
-    """Takes a message: first says where the bytes go, then hears that they are all there."""
+    """Takes a message: whole, or first says where the bytes go, then hears that all are there."""
+
+    def accept(self, source: int, tag: int, data: memoryview) -> None:
+        """Take a copy of a whole message, and be complete."""
 
     def landing(self, nbytes: int) -> memoryview:
         """Return the memory of exactly `nbytes` bytes that the message is to be written to."""
@@ -42,6 +45,11 @@ class Arrival:
         self.receipt = 0  # number of the receipt that the sender waits for
         self.receive: Sink | None = None
 
+    def accept(self, source: int, tag: int, data: memoryview) -> None:
+        """Keep a copy of a whole message."""
+        self.data = memoryview(bytes(data))
+        self.finish(source, tag, len(data))
+
     def landing(self, nbytes: int) -> memoryview:
         """Return new memory for the message."""
         self.data = memoryview(bytearray(nbytes))
@@ -58,9 +66,7 @@ class Arrival:
         self.receive = receive
         if not self.complete:
             return
-        nbytes = len(self.data)
-        receive.landing(nbytes)[:] = self.data
-        receive.finish(self.key[0], self.key[2], nbytes)
+        receive.accept(self.key[0], self.key[2], self.data)
 
 
 class Mailbox:
@@ -72,6 +78,10 @@ class Mailbox:
         self._wild: list[Receive] = []  # posted with ANY_SOURCE or ANY_TAG
         self._early: dict[Key, deque[Arrival]] = {}
         self._order = 0
+
+    def is_empty(self) -> bool:
+        """Say whether no receive is posted, and no message waits for one."""
+        return not (self._posted or self._early or self._wild)
 
     def post(self, receive: Receive) -> None:
         """Match a receive with the first early message that fits, or remember it."""

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, PROC_NULL, TAG_UB
-from parcompute.comm.process.buffers import as_bytes
+from parcompute.comm.process.buffers import as_bytes, writable_bytes
 from parcompute.comm.process.engine import Engine
 from parcompute.comm.process.failures import ERR_RANK, ERR_TAG, ArgumentError
 from parcompute.comm.process.mailbox import Arrival, Key
+from parcompute.comm.process.objects import dumps, loads
 from parcompute.comm.process.probe import Look, Message
 from parcompute.comm.process.requests import (
     NullRequest,
@@ -21,6 +21,7 @@ from parcompute.comm.process.requests import (
     SendRequest,
     SynchronousSend,
 )
+from parcompute.comm.process.ring import HEADER, HEADER_BYTES, LARGEST
 
 
 class PointToPoint:
@@ -42,6 +43,12 @@ class PointToPoint:
         self._members = members
         self._rank = members.index(engine.rank)
         self._size = len(members)
+        self._outboxes = {rank: engine.outboxes[member] for rank, member in enumerate(members)}
+        self._inboxes = {
+            rank: engine.inboxes[member]
+            for rank, member in enumerate(members)
+            if member != engine.rank
+        }
 
     @property
     def rank(self) -> int:
@@ -82,11 +89,7 @@ class PointToPoint:
         """Return a persistent request that receives into `buf` at each start."""
         if source == PROC_NULL:
             return NullRequest(self._engine, receives=True)
-        data = as_bytes(buf)
-        if data.readonly and len(data):
-            raise ArgumentError(
-                sentence="expected a writable buffer to receive into, got a read-only one"
-            )
+        data = writable_bytes(buf)
         return RecvRequest(self._engine, self._key(source, tag), data, self._members)
 
     def Isend(self, buf: Any, dest: int, tag: int = 0) -> Request:
@@ -109,6 +112,13 @@ class PointToPoint:
 
     def Send(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer; return when it may be used again."""
+        outbox = self._outboxes.get(dest)
+        if outbox is not None and 0 <= tag <= TAG_UB:
+            data = as_bytes(buf)
+            nbytes = len(data)
+            header = HEADER.pack(self._context, tag, nbytes)
+            if outbox.put(header, data, nbytes + HEADER_BYTES):
+                return
         self.Isend(buf, dest, tag).Wait()
 
     def Ssend(self, buf: Any, dest: int, tag: int = 0) -> None:
@@ -119,6 +129,15 @@ class PointToPoint:
         self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None
     ) -> None:
         """Receive into a buffer; a longer message is an error."""
+        inbox = self._inboxes.get(source)
+        if inbox is not None and tag <= TAG_UB:
+            data = writable_bytes(buf)
+            message = self._engine.next_message(inbox, self._context, tag, len(data))
+            if message is not None:
+                came, nbytes = inbox.copy(message, data)
+                if status is not None:
+                    status.set(source, came, nbytes)
+                return
         self.Irecv(buf, source, tag).Wait(status)
 
     def Sendrecv(
@@ -152,11 +171,11 @@ class PointToPoint:
 
     def isend(self, obj: Any, dest: int, tag: int = 0) -> Request:
         """Start to send an object, pickled now."""
-        return self.Isend(pickle.dumps(obj, pickle.HIGHEST_PROTOCOL), dest, tag)
+        return self.Isend(dumps(obj), dest, tag)
 
     def issend(self, obj: Any, dest: int, tag: int = 0) -> Request:
         """Start to send an object; complete when a receive has matched it."""
-        return self.Issend(pickle.dumps(obj, pickle.HIGHEST_PROTOCOL), dest, tag)
+        return self.Issend(dumps(obj), dest, tag)
 
     def irecv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Start to receive an object; ``wait()`` returns it."""
@@ -170,7 +189,7 @@ class PointToPoint:
 
     def send(self, obj: Any, dest: int, tag: int = 0) -> None:
         """Send an object."""
-        self.isend(obj, dest, tag).Wait()
+        self.Send(dumps(obj), dest, tag)
 
     def ssend(self, obj: Any, dest: int, tag: int = 0) -> None:
         """Send an object; return when a receive has matched it."""
@@ -184,6 +203,15 @@ class PointToPoint:
         status: Any = None,
     ) -> Any:
         """Receive an object."""
+        inbox = self._inboxes.get(source)
+        if inbox is not None and tag <= TAG_UB:
+            message = self._engine.next_message(inbox, self._context, tag, LARGEST)
+            if message is not None:
+                data = bytearray(len(message[1]))
+                came, nbytes = inbox.copy(message, data)
+                if status is not None:
+                    status.set(source, came, nbytes)
+                return loads(data)
         return self.irecv(buf, source, tag).wait(status)
 
     def sendrecv(

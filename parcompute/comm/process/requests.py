@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -12,6 +11,7 @@ from parcompute.comm.process.completion import RequestLists
 from parcompute.comm.process.engine import RECEIPTS, Engine, Outbox
 from parcompute.comm.process.failures import ERR_TRUNCATE, Exception
 from parcompute.comm.process.mailbox import Key
+from parcompute.comm.process.objects import loads
 from parcompute.comm.process.ring import HEADER, RECEIPT_SHIFT
 
 
@@ -130,7 +130,8 @@ class SendRequest(Request):
     def Start(self) -> None:
         """Send the buffer as it is now."""
         self.active = True
-        self._outbox.start(self)
+        if not self._outbox.put(self.header, self.payload, self.nbytes):
+            self._outbox.start(self)
 
 
 class SynchronousSend(Request):
@@ -196,6 +197,13 @@ class RecvRequest(Request):
         if not self.done and self.engine.mailbox.withdraw(self):
             self.done = self._cancelled = True
 
+    def accept(self, source: int, tag: int, data: memoryview) -> None:
+        """Take a copy of a whole message, and be complete."""
+        nbytes = len(data)
+        self.landing(nbytes)[:] = data
+        self._came = source, tag, nbytes
+        self.done = True
+
     def landing(self, nbytes: int) -> memoryview:
         """Return the part of the buffer that the message fills."""
         if nbytes == len(self._data):
@@ -246,4 +254,4 @@ class ObjectRequest(RecvRequest):
         return self._data
 
     def _result(self) -> Any:
-        return pickle.loads(self._data) if self._data else None
+        return loads(self._data) if self._data else None

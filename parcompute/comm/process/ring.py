@@ -21,7 +21,7 @@ RECEIPT_SHIFT = 40
 LARGEST = (1 << RECEIPT_SHIFT) - 1
 """The largest message, in bytes."""
 
-_HEADER_BYTES = HEADER.size
+HEADER_BYTES = HEADER.size
 _WORD = 8
 _CONTROL_WORDS = 16
 _HEAD, _STARVED, _TAIL = 0, 1, 8  # head and tail on cache lines of their own
@@ -103,7 +103,7 @@ class Outlet(_End):
             self._tail = self._words[_TAIL]
             if head + nbytes - self._tail > self._capacity:
                 return False
-        body = start + _HEADER_BYTES
+        body = start + HEADER_BYTES
         self._data[start:body] = header
         self._data[body:end] = payload
         self._publish(head + nbytes)
@@ -138,7 +138,8 @@ class Outlet(_End):
         return min(wanted, free, until_wrap, self._chunk)
 
     def _publish(self, head: int) -> None:
-        self._fence()
+        self._release()
+        self._acquire(False)  # with the release a fence, see `_fence`
         self._words[_HEAD] = self._head = head
         self._ring_peer()
 
@@ -167,15 +168,35 @@ class Inlet(_End):
     def read_header(self) -> tuple[int, int, int] | None:
         """Return context, tag and size of the next message, if its header is there."""
         tail = self._tail
-        if self._head - tail < _HEADER_BYTES:
+        if self._head - tail < HEADER_BYTES:
             return None
         start = tail & self._mask
-        if start + _HEADER_BYTES <= self._capacity:
-            self._tail = tail + _HEADER_BYTES
+        if start + HEADER_BYTES <= self._capacity:
+            self._tail = tail + HEADER_BYTES
             return HEADER.unpack_from(self._data, start)
-        scratch = memoryview(bytearray(_HEADER_BYTES))
+        scratch = memoryview(bytearray(HEADER_BYTES))
         self.read(scratch)
         return HEADER.unpack(scratch)
+
+    def read_message(self) -> tuple[int, int, memoryview] | None:
+        """Return context, tag and bytes of the next message, if it lies there whole and unbroken.
+
+        The bytes are the ring's own, until `release`; `skip` passes over them.
+        """
+        start = self._tail & self._mask
+        body = start + HEADER_BYTES
+        there = self._head - self._tail
+        if there < HEADER_BYTES or body > self._capacity:
+            return None
+        context, tag, nbytes = HEADER.unpack_from(self._data, start)
+        end = body + nbytes
+        if there < HEADER_BYTES + nbytes or end > self._capacity:
+            return None
+        return context, tag, self._data[body:end]
+
+    def skip(self, nbytes: int) -> None:
+        """Pass over a message of `nbytes` bytes."""
+        self._tail += HEADER_BYTES + nbytes
 
     def read(self, target: memoryview) -> int:
         """Read as much of `target` as there is; return the number of bytes."""
