@@ -1,112 +1,186 @@
-"""Collective calls, built on messages between pairs.
+"""Collective calls on objects, built on messages between pairs.
 
-They run in a context of their own, so that they never meet messages of the user. Trees are
-binomial; objects are combined in rank order, so that a result depends on the number of ranks only.
+Trees are binomial. Objects are combined in rank order and in the same way on every rank, so that a
+result has the same bits everywhere and depends on the number of ranks only.
 """
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from parcompute.comm.process.point_to_point import PointToPoint, check_items
+from parcompute.comm.process.channel import Channel, Steps
+from parcompute.comm.process.point_to_point import check_items
+from parcompute.comm.process.requests import Request
 
-_BARRIER, _BCAST, _GATHER, _SCATTER, _REDUCE, _ALLTOALL = range(6)  # tags
 _NOTHING = b""
 
+Combine = Callable[[Any, Any], Any]
 
-def barrier(comm: PointToPoint) -> None:
+
+def barrier(comm: Channel) -> Steps:
     """Return when all ranks have called it (dissemination: log2(size) rounds)."""
-    distance = 1
-    while distance < comm.size:
-        to, source = (comm.rank + distance) % comm.size, (comm.rank - distance) % comm.size
-        comm.Sendrecv(_NOTHING, to, _BARRIER, _NOTHING, source, _BARRIER)
-        distance *= 2
+    tag = comm.calls.begin("Barrier")
+    for distance in powers_of_two(comm.size):
+        yield comm.Isend(_NOTHING, (comm.rank + distance) % comm.size, tag)
+        yield comm.Irecv(_NOTHING, (comm.rank - distance) % comm.size, tag)
 
 
-def bcast(comm: PointToPoint, obj: Any, root: int) -> Any:
-    """Return the object of `root`."""
-    parent, children = _tree(comm, root)
-    if parent is not None:
-        obj = comm.recv(source=parent, tag=_BCAST)
-    for child in children:
-        comm.send(obj, child, _BCAST)
-    return obj
+def bcast(comm: Channel, obj: Any, root: int) -> Steps:
+    """Return the object of `root`, pickled once."""
+    tag = comm.calls.begin("bcast", root)
+    parent, children = tree(comm, root)
+    if parent is None:
+        data = pickle.dumps(obj, pickle.HIGHEST_PROTOCOL) if children else b""
+    else:
+        data = yield from receive(comm.receive_bytes(parent, tag))
+    yield from wait_all([comm.Isend(data, child, tag) for child in children])
+    return obj if parent is None else pickle.loads(data)
 
 
-def bcast_buffer(comm: PointToPoint, buf: Any, root: int) -> None:
+def bcast_buffer(comm: Channel, buf: Any, root: int) -> Steps:
     """Fill the buffer of every rank with that of `root`."""
-    parent, children = _tree(comm, root)
+    tag = comm.calls.begin("Bcast", root)
+    parent, children = tree(comm, root)
     if parent is not None:
-        comm.Recv(buf, parent, _BCAST)
-    for request in [comm.Isend(buf, child, _BCAST) for child in children]:
-        request.Wait()
+        yield from receive(comm.Irecv(buf, parent, tag))
+    yield from wait_all([comm.Isend(buf, child, tag) for child in children])
 
 
-def gather(comm: PointToPoint, obj: Any, root: int) -> list[Any] | None:
+def gather(comm: Channel, obj: Any, root: int) -> Steps:
     """Return the objects of all ranks on `root`."""
+    tag = comm.calls.begin("gather", root)
     if comm.rank != root:
-        comm.send(obj, root, _GATHER)
+        yield comm.isend(obj, root, tag)
         return None
-    others = {r: comm.irecv(source=r, tag=_GATHER) for r in range(comm.size) if r != root}
-    return [obj if r == root else others[r].wait() for r in range(comm.size)]
+    requests = {r: comm.irecv(source=r, tag=tag) for r in range(comm.size) if r != root}
+    objects = yield from receive_all(list(requests.values()))
+    return [*objects[:root], obj, *objects[root:]]
 
 
-def allgather(comm: PointToPoint, obj: Any) -> list[Any]:
-    """Return the objects of all ranks."""
-    return bcast(comm, gather(comm, obj, 0), 0)  # type: ignore[no-any-return]
+def allgather(comm: Channel, obj: Any) -> Steps:
+    """Return the objects of all ranks (log2(size) rounds, each with twice as many objects)."""
+    tag = comm.calls.begin("allgather")
+    own = pickle.dumps(obj, pickle.HIGHEST_PROTOCOL)
+    pickles = [own]  # of this rank and those behind it
+    for distance in powers_of_two(comm.size):
+        wanted = min(distance, comm.size - distance)
+        send = comm.isend(pickles[:wanted], (comm.rank - distance) % comm.size, tag)
+        source = (comm.rank + distance) % comm.size
+        pickles += yield from receive(comm.irecv(source=source, tag=tag))
+        yield send
+    start = comm.size - comm.rank
+    return [pickle.loads(data) for data in pickles[start:] + pickles[:start]]
 
 
-def scatter(comm: PointToPoint, items: Sequence[Any] | None, root: int) -> Any:
+def scatter(comm: Channel, items: Sequence[Any] | None, root: int) -> Steps:
     """Return the item of this rank from the list on `root`."""
+    tag = comm.calls.begin("scatter", root)
     if comm.rank != root:
-        return comm.recv(source=root, tag=_SCATTER)
+        return (yield from receive(comm.irecv(source=root, tag=tag)))
     items = check_items(items, comm.size)
-    sends = [comm.isend(items[r], r, _SCATTER) for r in range(comm.size) if r != root]
-    for request in sends:
-        request.Wait()
+    yield from wait_all([comm.isend(items[r], r, tag) for r in range(comm.size) if r != root])
     return items[root]
 
 
-def alltoall(comm: PointToPoint, items: Sequence[Any]) -> list[Any]:
+def alltoall(comm: Channel, items: Sequence[Any]) -> Steps:
     """Return what every rank gave to this one."""
+    tag = comm.calls.begin("alltoall")
     items = check_items(items, comm.size)
-    receives = [comm.irecv(source=r, tag=_ALLTOALL) for r in range(comm.size)]
-    sends = [comm.isend(items[r], r, _ALLTOALL) for r in range(comm.size)]
-    for request in sends:
-        request.Wait()
-    return [request.wait() for request in receives]
+    receives = [comm.irecv(source=r, tag=tag) for r in range(comm.size)]
+    sends = [comm.isend(items[r], r, tag) for r in range(comm.size)]
+    objects = yield from receive_all(receives)
+    yield from wait_all(sends)
+    return objects
 
 
-def reduce(comm: PointToPoint, obj: Any, op: Callable[[Any, Any], Any], root: int) -> Any:
+def reduce(comm: Channel, obj: Any, op: Combine, root: int) -> Steps:
     """Return the objects combined as ``op(lower ranks, higher ranks)`` on `root`."""
-    parent, children = _tree(comm, 0)  # rank 0 first, whatever the root: keeps the rank order
+    tag = comm.calls.begin("reduce", root)
+    parent, children = tree(comm, 0)  # rank 0 first, whatever the root: keeps the rank order
     for child in reversed(children):
-        obj = op(obj, comm.recv(source=child, tag=_REDUCE))
+        obj = op(obj, (yield from receive(comm.irecv(source=child, tag=tag))))
     if parent is not None:
-        comm.send(obj, parent, _REDUCE)
+        yield comm.isend(obj, parent, tag)
     if root != 0 and comm.rank == 0:
-        comm.send(obj, root, _REDUCE)
+        yield comm.isend(obj, root, tag)
     if comm.rank != root:
         return None
-    return comm.recv(source=0, tag=_REDUCE) if root != 0 else obj
+    return (yield from receive(comm.irecv(source=0, tag=tag))) if root != 0 else obj
 
 
-def allreduce(comm: PointToPoint, obj: Any, op: Callable[[Any, Any], Any]) -> Any:
-    """Return the objects combined in rank order on every rank."""
-    return bcast(comm, reduce(comm, obj, op, 0), 0)
+def allreduce(comm: Channel, obj: Any, op: Combine) -> Steps:
+    """Return the objects combined on every rank, in the order and the way of `reduce`."""
+    tag = comm.calls.begin("allreduce")
+    for peers, source, lower in rounds(comm):
+        receiving = comm.irecv(source=source, tag=tag)
+        yield from wait_all([comm.isend(obj, peer, tag) for peer in peers])
+        other = yield from receive(receiving)
+        obj = op(obj, other) if lower else op(other, obj)
+    return obj
 
 
-def _tree(comm: PointToPoint, root: int) -> tuple[int | None, list[int]]:
+def receive(request: Request) -> Steps:
+    """Return the object, when it is there."""
+    if not request.done:
+        yield request
+    return request.wait()
+
+
+def receive_all(requests: list[Request]) -> Steps:
+    """Return the objects, when they are there."""
+    yield from wait_all(requests)
+    return [request.wait() for request in requests]
+
+
+def wait_all(requests: list[Request]) -> Steps:
+    """Return when all are done."""
+    for request in requests:
+        if not request.done:
+            yield request
+
+
+def tree(comm: Channel, root: int) -> tuple[int | None, list[int]]:
     """Return parent and children (largest subtree first) in the binomial tree below `root`."""
     position = (comm.rank - root) % comm.size
     subtree = position & -position if position else comm.size
     parent = None if position == 0 else (position - subtree + root) % comm.size
-    distances = [d for d in _powers_of_two(min(subtree, comm.size)) if position + d < comm.size]
+    distances = [d for d in powers_of_two(min(subtree, comm.size)) if position + d < comm.size]
     return parent, [(position + d + root) % comm.size for d in reversed(distances)]
 
 
-def _powers_of_two(end: int) -> Iterator[int]:
+def rounds(comm: Channel) -> Iterator[tuple[list[int], int, bool]]:
+    """Yield the exchanges that combine everything on all ranks, in rank order.
+
+    In every round blocks of ranks join in pairs, of which the last may be smaller than its partner.
+    Each rank of a pair sends what its block has to those of the other block that it serves.
+
+    Yields
+    ------
+    peers : list of int
+        To send to.
+    source : int
+        To receive from.
+    lower : bool
+        Whether this rank is in the block of the lower ranks.
+    """
+    for width in powers_of_two(comm.size):
+        start = comm.rank & -(2 * width)
+        middle, end = start + width, min(start + 2 * width, comm.size)
+        if middle >= end:
+            continue
+        if comm.rank < middle:
+            source = middle + (comm.rank - start) % (end - middle)
+            peer = comm.rank + width
+            yield [peer] if peer < end else [], source, True
+        else:
+            peers = range(comm.rank - width, middle, end - middle)
+            yield list(peers), comm.rank - width, False
+
+
+def powers_of_two(end: int) -> Iterator[int]:
+    """Yield 1, 2, 4 … below `end`."""
     power = 1
     while power < end:
         yield power

@@ -39,6 +39,15 @@ class Sending(Protocol):
     nbytes: int
 
 
+class Task(Protocol):
+    """A collective call under way."""
+
+    done: bool
+
+    def advance(self) -> None:
+        """Go on until a message is missing; never blocks."""
+
+
 class Outbox(Protocol):
     """Where the messages to one rank go."""
 
@@ -266,6 +275,7 @@ class Engine:
         self._acquire = doorbell.acquire
         self._most_spins = self._spins = _SPINS if spin else 0
         self._rung = False  # the doorbell has rung for something that is not yet taken in
+        self.tasks: list[Task] = []
         self._busy: list[RingOutbox] = []
         self._inboxes: list[Inbox] = []
         self.inboxes: dict[int, Inbox] = {}
@@ -335,6 +345,13 @@ class Engine:
             inbox.pull()
         for outbox in self._busy[:]:
             outbox.flush()
+        if self.tasks:
+            self._advance_tasks()
+
+    def _advance_tasks(self) -> None:
+        for task in self.tasks:
+            task.advance()
+        self.tasks = [task for task in self.tasks if not task.done]
 
     def _await_ring(self) -> None:
         """Return after this rank's doorbell rang, or after a while.

@@ -1,0 +1,89 @@
+"""Where collective calls run: at once to their end, or bit by bit whenever the rank waits.
+
+A collective call is written once, as a generator that yields the request it waits for next and
+returns the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from parcompute.comm.process.calls import Calls
+from parcompute.comm.process.engine import Engine
+from parcompute.comm.process.point_to_point import PointToPoint
+from parcompute.comm.process.requests import ObjectRequest, Request
+
+Steps = Generator[Any, None, Any]
+"""A collective call under way."""
+
+
+class Channel(PointToPoint):
+    """Messages of the collective calls of a communicator: they never meet those of the user.
+
+    Attributes
+    ----------
+    calls : Calls
+        Gives every call its tag.
+    """
+
+    def __init__(self, engine: Engine, context: int, members: Sequence[int]) -> None:
+        super().__init__(engine, context, members)
+        self.calls = Calls()
+
+    def receive_bytes(self, source: int, tag: int) -> Request:
+        """Start to receive a message of any size as it is, without unpickling."""
+        request = _BytesRequest(self._engine, self._key(source, tag), self._members)
+        request.Start()
+        return request
+
+    def run(self, steps: Steps) -> Any:
+        """Run a call to its end; return its result."""
+        try:
+            while True:
+                request = next(steps)
+                if not request.done:
+                    self._engine.wait(request)
+        except StopIteration as end:
+            return end.value
+
+    def start(self, steps: Steps) -> Task:
+        """Start a call that goes on whenever the rank waits for anything."""
+        return Task(self._engine, steps)
+
+
+class Task(Request):
+    """A collective call under way, and the request that is complete when it is."""
+
+    def __init__(self, engine: Engine, steps: Steps) -> None:
+        super().__init__(engine)
+        self._steps = steps
+        self._awaited: Any = None
+        self._failure: BaseException | None = None
+        self.active = True
+        self.done = False
+        self.advance()
+        if not self.done:
+            engine.tasks.append(self)
+
+    def advance(self) -> None:
+        """Go on until a request is not done."""
+        try:
+            while self._awaited is None or self._awaited.done:
+                self._awaited = next(self._steps)
+        except StopIteration:
+            self.done = True
+        except BaseException as error:  # raised by the call that completes the request
+            self._failure, self.error = error, str(error)
+            self.done = True
+
+    def _conclude(self, status: Any) -> None:
+        super()._conclude(status)
+        failure, self._failure, self.error = self._failure, None, None
+        if failure is not None:
+            raise failure
+
+
+class _BytesRequest(ObjectRequest):
+    def _result(self) -> memoryview:
+        return self._data
