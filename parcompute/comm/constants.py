@@ -17,11 +17,23 @@ UNDEFINED = -32766
 TAG_UB = 2**31 - 1
 """The largest tag."""
 
+
+class InPlace:
+    """The type of `IN_PLACE`."""
+
+    def __repr__(self) -> str:
+        return "IN_PLACE"
+
+    def __reduce__(self) -> str:
+        return "IN_PLACE"
+
+
+IN_PLACE = InPlace()
+"""Instead of a send buffer: the data are in the receive buffer already."""
+
 _CALLS = """
-Accept Allgather Allgatherv Allreduce Alltoall Alltoallv Alltoallw Bsend Bsend_init Clone Connect
-Create Create_cart Create_dist_graph Create_graph Create_group Exscan Gather Gatherv Iallgather
-Iallreduce Ialltoall Ibarrier Ibcast Ibsend Idup Igather Ireduce Irsend Iscan Iscatter Reduce
-Reduce_scatter Rsend Scan Scatter Scatterv Spawn Split Split_type exscan scan
+Accept Bsend Bsend_init Clone Connect Create Create_cart Create_dist_graph Create_graph Create_group
+Ibsend Idup Irsend Rsend Spawn Split Split_type
 """
 
 UNSUPPORTED = frozenset(_CALLS.split())

@@ -9,7 +9,7 @@ from parcompute.comm import names as own
 
 def names(comm: Any) -> Any:
     """Return the module with mpi4py's names that belongs to this communicator."""
-    if type(comm).__module__.startswith("mpi4py"):
+    if is_mpi(comm):
         from mpi4py import MPI
 
         return MPI
@@ -26,3 +26,7 @@ def right(comm: Any) -> int:
 
 def left(comm: Any) -> int:
     return (comm.rank - 1) % comm.size
+
+
+def is_mpi(comm: Any) -> bool:
+    return type(comm).__module__.startswith("mpi4py")

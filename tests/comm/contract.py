@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from parcompute.comm import mpi
-from tests.comm import contract_messages
+from tests.comm import contract_collectives, contract_messages, contract_ops, contract_reductions
 from tests.comm.common import left, names, own, right, status
 
 BIG = 8 << 20
@@ -288,7 +288,8 @@ def check_bad_buffers(comm: Any) -> None:
 
 
 def checks() -> list[Any]:
-    found = vars(contract_messages) | globals()
+    modules = contract_messages, contract_collectives, contract_reductions, contract_ops
+    found = {name: value for module in modules for name, value in vars(module).items()} | globals()
     return [value for name, value in found.items() if name.startswith("check_")]
 
 

@@ -1,187 +1,165 @@
 """Collective calls on objects, built on messages between pairs.
 
-Trees are binomial. Objects are combined in rank order and in the same way on every rank, so that a
-result has the same bits everywhere and depends on the number of ranks only.
+Objects are combined in rank order and in the same way on every rank, so that a result has the same
+bits everywhere and depends on the number of ranks only. Every result is a copy, as if it had come
+from another rank.
 """
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from parcompute.comm.process.channel import Channel, Steps
+from parcompute.comm.process.ops import SUM
 from parcompute.comm.process.point_to_point import check_items
-from parcompute.comm.process.requests import Request
+from parcompute.comm.process.trees import (
+    check_root,
+    partners,
+    powers_of_two,
+    receive,
+    receive_all,
+    rounds,
+    tree,
+    wait_all,
+)
 
 _NOTHING = b""
+_IMMUTABLE = frozenset((int, float, complex, bool, str, bytes, type(None)))
 
 Combine = Callable[[Any, Any], Any]
 
 
 def barrier(comm: Channel) -> Steps:
-    """Return when all ranks have called it (dissemination: log2(size) rounds)."""
+    """Return when all ranks have called it."""
     tag = comm.calls.begin("Barrier")
     for distance in powers_of_two(comm.size):
         yield comm.Isend(_NOTHING, (comm.rank + distance) % comm.size, tag)
         yield comm.Irecv(_NOTHING, (comm.rank - distance) % comm.size, tag)
 
 
-def bcast(comm: Channel, obj: Any, root: int) -> Steps:
-    """Return the object of `root`, pickled once."""
+def bcast(comm: Channel, obj: Any, root: int = 0) -> Steps:
+    """Return the object of `root` on every rank."""
+    check_root(comm, root)
+    data: Any = _dumped(obj) if comm.rank == root else None
     tag = comm.calls.begin("bcast", root)
     parent, children = tree(comm, root)
-    if parent is None:
-        data = pickle.dumps(obj, pickle.HIGHEST_PROTOCOL) if children else b""
-    else:
+    if parent is not None:
         data = yield from receive(comm.receive_bytes(parent, tag))
     yield from wait_all([comm.Isend(data, child, tag) for child in children])
-    return obj if parent is None else pickle.loads(data)
+    return pickle.loads(data)
 
 
-def bcast_buffer(comm: Channel, buf: Any, root: int) -> Steps:
-    """Fill the buffer of every rank with that of `root`."""
-    tag = comm.calls.begin("Bcast", root)
-    parent, children = tree(comm, root)
-    if parent is not None:
-        yield from receive(comm.Irecv(buf, parent, tag))
-    yield from wait_all([comm.Isend(buf, child, tag) for child in children])
-
-
-def gather(comm: Channel, obj: Any, root: int) -> Steps:
-    """Return the objects of all ranks on `root`."""
+def gather(comm: Channel, sendobj: Any, root: int = 0) -> Steps:
+    """Return the objects of all ranks, by rank, on `root`; None elsewhere."""
+    check_root(comm, root)
+    sent = _dumped(sendobj)
     tag = comm.calls.begin("gather", root)
-    if comm.rank != root:
-        yield comm.isend(obj, root, tag)
-        return None
-    requests = {r: comm.irecv(source=r, tag=tag) for r in range(comm.size) if r != root}
-    objects = yield from receive_all(list(requests.values()))
-    return [*objects[:root], obj, *objects[root:]]
+    sources = range(comm.size) if comm.rank == root else []
+    receives = [comm.irecv(None, source, tag) for source in sources]
+    yield comm.Isend(sent, root, tag)
+    objects = yield from receive_all(receives)
+    return objects if comm.rank == root else None
 
 
-def allgather(comm: Channel, obj: Any) -> Steps:
-    """Return the objects of all ranks (log2(size) rounds, each with twice as many objects)."""
+def allgather(comm: Channel, sendobj: Any) -> Steps:
+    """Return the objects of all ranks, by rank, on every rank."""
+    pickles = [_dumped(sendobj)]  # of this rank and those behind it: twice as many in every round
     tag = comm.calls.begin("allgather")
-    own = pickle.dumps(obj, pickle.HIGHEST_PROTOCOL)
-    pickles = [own]  # of this rank and those behind it
     for distance in powers_of_two(comm.size):
         wanted = min(distance, comm.size - distance)
         send = comm.isend(pickles[:wanted], (comm.rank - distance) % comm.size, tag)
-        source = (comm.rank + distance) % comm.size
-        pickles += yield from receive(comm.irecv(source=source, tag=tag))
+        request = comm.irecv(None, (comm.rank + distance) % comm.size, tag)
+        pickles += yield from receive(request)
         yield send
     start = comm.size - comm.rank
     return [pickle.loads(data) for data in pickles[start:] + pickles[:start]]
 
 
-def scatter(comm: Channel, items: Sequence[Any] | None, root: int) -> Steps:
-    """Return the item of this rank from the list on `root`."""
+def scatter(comm: Channel, sendobj: Sequence[Any] | None, root: int = 0) -> Steps:
+    """Return the item of this rank from the list that `root` gives."""
+    check_root(comm, root)
+    items = check_items(sendobj, comm.size) if comm.rank == root else []
+    pickles = [_dumped(item) for item in items]
     tag = comm.calls.begin("scatter", root)
-    if comm.rank != root:
-        return (yield from receive(comm.irecv(source=root, tag=tag)))
-    items = check_items(items, comm.size)
-    yield from wait_all([comm.isend(items[r], r, tag) for r in range(comm.size) if r != root])
-    return items[root]
+    request = comm.irecv(None, root, tag)
+    sends = [comm.Isend(data, r, tag) for r, data in enumerate(pickles)]
+    item = yield from receive(request)
+    yield from wait_all(sends)
+    return item
 
 
-def alltoall(comm: Channel, items: Sequence[Any]) -> Steps:
-    """Return what every rank gave to this one."""
+def alltoall(comm: Channel, sendobj: Sequence[Any]) -> Steps:
+    """Give item r to rank r; return what every rank gave to this one, by rank."""
+    pickles = [_dumped(item) for item in check_items(sendobj, comm.size)]
     tag = comm.calls.begin("alltoall")
-    items = check_items(items, comm.size)
-    receives = [comm.irecv(source=r, tag=tag) for r in range(comm.size)]
-    sends = [comm.isend(items[r], r, tag) for r in range(comm.size)]
+    receives = [comm.irecv(None, r, tag) for r in range(comm.size)]
+    sends = [comm.Isend(data, r, tag) for r, data in enumerate(pickles)]
     objects = yield from receive_all(receives)
     yield from wait_all(sends)
     return objects
 
 
-def reduce(comm: Channel, obj: Any, op: Combine, root: int) -> Steps:
-    """Return the objects combined as ``op(lower ranks, higher ranks)`` on `root`."""
+def reduce(comm: Channel, sendobj: Any, op: Combine = SUM, root: int = 0) -> Steps:
+    """Return the objects, combined as ``op(lower, higher)``, on `root`; None elsewhere."""
+    check_root(comm, root)
+    result = _copy(sendobj)
     tag = comm.calls.begin("reduce", root)
     parent, children = tree(comm, 0)  # rank 0 first, whatever the root: keeps the rank order
     for child in reversed(children):
-        obj = op(obj, (yield from receive(comm.irecv(source=child, tag=tag))))
+        result = op(result, (yield from receive(comm.irecv(None, child, tag))))
     if parent is not None:
-        yield comm.isend(obj, parent, tag)
+        yield comm.isend(result, parent, tag)
     if root != 0 and comm.rank == 0:
-        yield comm.isend(obj, root, tag)
-    if comm.rank != root:
-        return None
-    return (yield from receive(comm.irecv(source=0, tag=tag))) if root != 0 else obj
+        yield comm.isend(result, root, tag)
+    if root != 0 and comm.rank == root:
+        result = yield from receive(comm.irecv(None, 0, tag))
+    return result if comm.rank == root else None
 
 
-def allreduce(comm: Channel, obj: Any, op: Combine) -> Steps:
-    """Return the objects combined on every rank, in the order and the way of `reduce`."""
+def allreduce(comm: Channel, sendobj: Any, op: Combine = SUM) -> Steps:
+    """Return the objects combined in rank order on every rank, in the way of `reduce`."""
+    result = _copy(sendobj)
     tag = comm.calls.begin("allreduce")
     for peers, source, lower in rounds(comm):
-        receiving = comm.irecv(source=source, tag=tag)
-        yield from wait_all([comm.isend(obj, peer, tag) for peer in peers])
+        receiving = comm.irecv(None, source, tag)
+        yield from wait_all([comm.isend(result, peer, tag) for peer in peers])
         other = yield from receive(receiving)
-        obj = op(obj, other) if lower else op(other, obj)
-    return obj
+        result = op(result, other) if lower else op(other, result)
+    return result
 
 
-def receive(request: Request) -> Steps:
-    """Return the object, when it is there."""
-    if not request.done:
-        yield request
-    return request.wait()
+def scan(comm: Channel, sendobj: Any, op: Combine = SUM) -> Steps:
+    """Return the objects of ranks 0 … r, combined in rank order, on rank r."""
+    tag = comm.calls.begin("scan")
+    return _prefix(comm, tag, sendobj, op, [_copy(sendobj)])
 
 
-def receive_all(requests: list[Request]) -> Steps:
-    """Return the objects, when they are there."""
-    yield from wait_all(requests)
-    return [request.wait() for request in requests]
+def exscan(comm: Channel, sendobj: Any, op: Combine = SUM) -> Steps:
+    """Return the objects of ranks 0 … r - 1, combined, on rank r; None on rank 0."""
+    tag = comm.calls.begin("exscan")
+    return _prefix(comm, tag, sendobj, op, [])
 
 
-def wait_all(requests: list[Request]) -> Steps:
-    """Return when all are done."""
-    for request in requests:
-        if not request.done:
-            yield request
-
-
-def tree(comm: Channel, root: int) -> tuple[int | None, list[int]]:
-    """Return parent and children (largest subtree first) in the binomial tree below `root`."""
-    position = (comm.rank - root) % comm.size
-    subtree = position & -position if position else comm.size
-    parent = None if position == 0 else (position - subtree + root) % comm.size
-    distances = [d for d in powers_of_two(min(subtree, comm.size)) if position + d < comm.size]
-    return parent, [(position + d + root) % comm.size for d in reversed(distances)]
-
-
-def rounds(comm: Channel) -> Iterator[tuple[list[int], int, bool]]:
-    """Yield the exchanges that combine everything on all ranks, in rank order.
-
-    In every round blocks of ranks join in pairs, of which the last may be smaller than its partner.
-    Each rank of a pair sends what its block has to those of the other block that it serves.
-
-    Yields
-    ------
-    peers : list of int
-        To send to.
-    source : int
-        To receive from.
-    lower : bool
-        Whether this rank is in the block of the lower ranks.
-    """
-    for width in powers_of_two(comm.size):
-        start = comm.rank & -(2 * width)
-        middle, end = start + width, min(start + 2 * width, comm.size)
-        if middle >= end:
-            continue
-        if comm.rank < middle:
-            source = middle + (comm.rank - start) % (end - middle)
-            peer = comm.rank + width
-            yield [peer] if peer < end else [], source, True
+def _prefix(comm: Channel, tag: int, obj: Any, op: Combine, result: list[Any]) -> Steps:
+    """Put what lower ranks have before `result`, which has one item or none; return it."""
+    block = _copy(obj)  # everything of the ranks that have exchanged so far
+    for peer in partners(comm):
+        sending = comm.isend(block, peer, tag)
+        other = yield from receive(comm.irecv(None, peer, tag))
+        yield sending
+        if peer < comm.rank:
+            result = [op(other, result[0]) if result else other]
+            block = op(_copy(other), block)
         else:
-            peers = range(comm.rank - width, middle, end - middle)
-            yield list(peers), comm.rank - width, False
+            block = op(block, other)
+    return result[0] if result else None
 
 
-def powers_of_two(end: int) -> Iterator[int]:
-    """Yield 1, 2, 4 … below `end`."""
-    power = 1
-    while power < end:
-        yield power
-        power *= 2
+def _dumped(obj: Any) -> bytes:
+    return pickle.dumps(obj, pickle.HIGHEST_PROTOCOL)
+
+
+def _copy(obj: Any) -> Any:
+    return obj if type(obj) in _IMMUTABLE else pickle.loads(_dumped(obj))

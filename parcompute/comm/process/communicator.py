@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import add
+from collections.abc import Sequence
 from typing import Any
 
 from parcompute.comm.constants import UNSUPPORTED
-from parcompute.comm.process import collectives
 from parcompute.comm.process.channel import Channel
+from parcompute.comm.process.collective_calls import CollectiveCalls
 from parcompute.comm.process.engine import Engine
 from parcompute.comm.process.point_to_point import PointToPoint
 
@@ -18,7 +17,7 @@ class UnsupportedCallError(NotImplementedError, AttributeError):
     """A call of mpi4py that this engine does not have; ``hasattr`` says False."""
 
 
-class ProcessCommunicator(PointToPoint):
+class ProcessCommunicator(CollectiveCalls, PointToPoint):
     """A subset of mpi4py's ``Intracomm``, see `parcompute.comm.protocol.Communicator`."""
 
     def __init__(
@@ -28,46 +27,6 @@ class ProcessCommunicator(PointToPoint):
         super().__init__(engine, context, members)
         self._hidden = Channel(engine, context + 1, members)
         engine.next_context = max(engine.next_context, context + 2)
-
-    def barrier(self) -> None:
-        """Return when all ranks have called it."""
-        self._hidden.run(collectives.barrier(self._hidden))
-
-    def Barrier(self) -> None:
-        """Return when all ranks have called it."""
-        self._hidden.run(collectives.barrier(self._hidden))
-
-    def bcast(self, obj: Any, root: int = 0) -> Any:
-        """Return the object of `root` on every rank."""
-        return self._hidden.run(collectives.bcast(self._hidden, obj, root))
-
-    def Bcast(self, buf: Any, root: int = 0) -> None:
-        """Fill the buffer of every rank with that of `root`."""
-        self._hidden.run(collectives.bcast_buffer(self._hidden, buf, root))
-
-    def scatter(self, sendobj: Sequence[Any] | None, root: int = 0) -> Any:
-        """Return the item of this rank from the list that `root` gives."""
-        return self._hidden.run(collectives.scatter(self._hidden, sendobj, root))
-
-    def gather(self, sendobj: Any, root: int = 0) -> list[Any] | None:
-        """Return the objects of all ranks, by rank, on `root`; None elsewhere."""
-        return self._hidden.run(collectives.gather(self._hidden, sendobj, root))  # type: ignore[no-any-return]
-
-    def allgather(self, sendobj: Any) -> list[Any]:
-        """Return the objects of all ranks, by rank."""
-        return self._hidden.run(collectives.allgather(self._hidden, sendobj))  # type: ignore[no-any-return]
-
-    def alltoall(self, sendobj: Sequence[Any]) -> list[Any]:
-        """Give item r to rank r; return what every rank gave to this one, by rank."""
-        return self._hidden.run(collectives.alltoall(self._hidden, sendobj))  # type: ignore[no-any-return]
-
-    def reduce(self, sendobj: Any, op: Callable[[Any, Any], Any] = add, root: int = 0) -> Any:
-        """Return the objects combined in rank order on `root`; None elsewhere."""
-        return self._hidden.run(collectives.reduce(self._hidden, sendobj, op, root))
-
-    def allreduce(self, sendobj: Any, op: Callable[[Any, Any], Any] = add) -> Any:
-        """Return the objects combined in rank order on every rank."""
-        return self._hidden.run(collectives.allreduce(self._hidden, sendobj, op))
 
     def Dup(self) -> ProcessCommunicator:
         """Return a communicator of the same ranks whose messages never meet those of this one."""

@@ -104,3 +104,11 @@ def as_dtype(kind: Any) -> np.dtype[Any]:
     if isinstance(kind, str):
         return np.dtype(kind)
     raise TypeError(f"expected a Datatype or a type code such as 'd', got {kind!r}")
+
+
+def datatype_of(dtype: np.dtype[Any]) -> Datatype:
+    """Return the `Datatype` of a NumPy type."""
+    for datatype in PREDEFINED.values():
+        if datatype.dtype == dtype:
+            return datatype
+    return Datatype(dtype.name, dtype)

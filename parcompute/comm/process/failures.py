@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from parcompute.errors import ParcomputeError
 
-SUCCESS, ERR_TAG, ERR_RANK, ERR_ARG, ERR_TRUNCATE = 0, 4, 6, 12, 14  # as in MPICH
+SUCCESS, ERR_TAG, ERR_RANK, ERR_ROOT, ERR_OP, ERR_ARG, ERR_TRUNCATE = 0, 4, 6, 7, 9, 12, 14
+# as in MPICH
 
 
 class Exception(ParcomputeError, RuntimeError):

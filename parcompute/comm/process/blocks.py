@@ -1,0 +1,117 @@
+"""Buffers of collective calls that hold one block for every rank.
+
+Each block is returned as what describes it: ``[data, count, displacement, datatype]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+from parcompute.comm.process.buffers import Spec, all_items, as_bytes, parse
+from parcompute.comm.process.datatypes import Datatype
+from parcompute.comm.process.failures import ArgumentError
+
+Block = list[Any]
+
+
+def equal_blocks(buffer: Any, size: int) -> list[Block]:
+    """Return the blocks of a buffer that holds as many items for every rank.
+
+    ``[data, count]``: `count` is that of one block. Without it, all items are divided.
+    """
+    data, count, displ, kind = spec = parse(buffer)
+    start = int(displ or 0)
+    if count is None:
+        count, rest = divmod(_length(spec) - start, size)
+        if rest:
+            raise ArgumentError(
+                sentence=f"expected a multiple of {size} items, one block for every rank, "
+                f"got {_length(spec) - start}"
+            )
+    return [[data, int(count), start + r * int(count), kind] for r in range(size)]
+
+
+def uneven_blocks(buffer: Any, size: int) -> list[Block]:
+    """Return the blocks of a buffer that holds a number of items of its own for every rank.
+
+    ``[data, counts]``, ``[data, (counts, displs)]``, ``[data, counts, displs, datatype]`` … Counts:
+    a sequence, one number for all, or None, which divides all items, the first ranks having one
+    more. Displacements: a sequence, the distance of two blocks, or None: one after the other.
+    """
+    data, counts, displs, kind = spec = _parse_uneven(buffer)
+    lengths = _counts(counts, spec, size)
+    starts = _displacements(displs, lengths, size)
+    return [[data, lengths[r], starts[r], kind] for r in range(size)]
+
+
+def typed_blocks(buffer: Any, size: int) -> list[Block]:
+    """Return the blocks of a buffer that holds items of another datatype for every rank.
+
+    ``[data, types]``, ``[data, (counts, displs), types]``, ``[data, counts, displs, types]``, where
+    displacements are in bytes.
+    """
+    match buffer:
+        case [data, types]:
+            counts, displs = [1] * size, [0] * size
+        case [data, [counts, displs], types] | [data, counts, displs, types]:
+            pass
+        case _:
+            raise ArgumentError(sentence="expected [data, counts, displs, types]")
+    view = as_bytes(data)
+    lengths, starts = _integers(counts, size), _integers(displs, size)
+    return [[view[starts[r] :], lengths[r], 0, types[r]] for r in range(size)]
+
+
+def _parse_uneven(buffer: Any) -> Spec:
+    """As `parse`, but a list of two numbers is two counts, not a count and a displacement."""
+    if not isinstance(buffer, list | tuple):
+        return Spec(buffer)
+    match list(buffer):
+        case [data, Datatype() | str() as kind]:
+            return Spec(data, None, None, kind)
+        case [data, tuple((counts, displs))]:
+            return Spec(data, counts, displs)
+        case [data, counts]:
+            return Spec(data, counts)
+        case [data, tuple((counts, displs)), kind]:
+            return Spec(data, counts, displs, kind)
+        case [data, counts, kind]:
+            return Spec(data, counts, None, kind)
+        case [data, counts, displs, kind]:
+            return Spec(data, counts, displs, kind)
+    raise ArgumentError(
+        sentence=f"expected [data, counts, displs, datatype] or part of it, got {len(buffer)} items"
+    )
+
+
+def _counts(counts: Any, spec: Spec, size: int) -> list[int]:
+    if counts is None:
+        share, rest = divmod(_length(spec), size)
+        return [share + (r < rest) for r in range(size)]
+    return [int(counts)] * size if _is_number(counts) else _integers(counts, size)
+
+
+def _displacements(displs: Any, counts: Sequence[int], size: int) -> list[int]:
+    if displs is None:
+        return list(accumulate(counts, initial=0))[:-1]
+    return [r * int(displs) for r in range(size)] if _is_number(displs) else _integers(displs, size)
+
+
+def _integers(numbers: Any, size: int) -> list[int]:
+    if len(numbers) != size:
+        raise ArgumentError(
+            sentence=f"expected {size} counts and displacements, one for every rank, "
+            f"got {len(numbers)}"
+        )
+    return [int(number) for number in numbers]
+
+
+def _is_number(value: Any) -> bool:
+    return hasattr(value, "__index__") and not getattr(value, "shape", ())
+
+
+def _length(spec: Spec) -> int:
+    """Return how many items the data has."""
+    return len(all_items(spec))
