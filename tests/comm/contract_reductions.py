@@ -185,13 +185,13 @@ def check_non_blocking_reductions(comm: Any) -> None:
 def check_barrier_under_way(comm: Any) -> None:
     """Be complete when all ranks have begun it, and not before."""
     if comm.rank == 0:
-        comm.recv(source=left(comm), tag=3) if comm.size > 1 else None
+        for other in range(1, comm.size):
+            comm.recv(source=other, tag=3)
         comm.Ibarrier().Wait()
         return
     request = comm.Ibarrier()
     assert not request.Test()
-    if comm.rank == comm.size - 1:
-        comm.send("all others wait", 0, 3)
+    comm.send("waits", 0, 3)
     request.Wait()
 
 
