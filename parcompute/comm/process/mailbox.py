@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG
+from parcompute.comm.process.ring import LARGEST, RECEIPT_SHIFT
 
 Key = tuple[int, int, int]
 """Source, context, tag."""
@@ -172,3 +173,10 @@ def _is_wild(key: Key) -> bool:
 def _fits(wanted: Key, key: Key) -> bool:
     source, context, tag = wanted
     return context == key[1] and source in (ANY_SOURCE, key[0]) and tag in (ANY_TAG, key[2])
+
+
+def sink_of(mailbox: Mailbox, key: Key, size: int) -> tuple[Sink, int]:
+    """Return what takes the message, and its size in bytes."""
+    if size <= LARGEST:
+        return mailbox.sink_for(key), size
+    return mailbox.synchronous_sink_for(key, size >> RECEIPT_SHIFT), size & LARGEST

@@ -130,7 +130,7 @@ class PointToPoint:
     ) -> None:
         """Receive into a buffer; a longer message is an error."""
         inbox = self._inboxes.get(source)
-        if inbox is not None and tag <= TAG_UB:
+        if inbox is not None and ANY_TAG <= tag <= TAG_UB:
             data = writable_bytes(buf)
             message = self._engine.next_message(inbox, self._context, tag, len(data))
             if message is not None:
@@ -204,7 +204,7 @@ class PointToPoint:
     ) -> Any:
         """Receive an object."""
         inbox = self._inboxes.get(source)
-        if inbox is not None and tag <= TAG_UB:
+        if inbox is not None and ANY_TAG <= tag <= TAG_UB:
             message = self._engine.next_message(inbox, self._context, tag, LARGEST)
             if message is not None:
                 data = bytearray(len(message[1]))

@@ -8,10 +8,11 @@ from typing import Any, NoReturn
 
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from parcompute.comm.process.completion import RequestLists
-from parcompute.comm.process.engine import RECEIPTS, Engine, Outbox
+from parcompute.comm.process.engine import Engine
 from parcompute.comm.process.failures import ERR_TRUNCATE, Exception
 from parcompute.comm.process.mailbox import Key
 from parcompute.comm.process.objects import loads
+from parcompute.comm.process.outbox import RECEIPTS, Outbox
 from parcompute.comm.process.ring import HEADER, RECEIPT_SHIFT
 
 
