@@ -10,6 +10,7 @@ import pytest
 from tests.comm.common import left, names, right
 from tests.comm.contract_collectives import LENGTHS, TYPES, every_case, everyones, length_of, mine
 
+MUCH = 50_001
 NUMBERS = [dtype for dtype in TYPES if dtype != "?"]
 
 
@@ -24,6 +25,23 @@ def check_allreduce(comm: Any) -> None:
         got = mine(comm, length, dtype)
         comm.Allreduce(names(comm).IN_PLACE, got)
         np.testing.assert_array_equal(got, expected)
+
+
+def check_reductions_of_much(comm: Any) -> None:
+    place, sent = names(comm).IN_PLACE, mine(comm, MUCH)
+    total = everyones(comm, MUCH).sum(0)
+    for root in range(comm.size):
+        got = sent.copy()
+        comm.Reduce(place if comm.rank == root else sent, got, root=root)
+        np.testing.assert_array_equal(got, total if comm.rank == root else sent)
+    got = sent.copy()
+    comm.Allreduce(place, got)
+    np.testing.assert_array_equal(got, total)
+    got = np.resize(sent, comm.size * MUCH)
+    comm.Reduce_scatter_block(place, got)
+    expected = sum(np.resize(mine(comm, MUCH, rank=r), comm.size * MUCH) for r in range(comm.size))
+    start = comm.rank * MUCH
+    np.testing.assert_array_equal(got[:MUCH], expected[start : start + MUCH])
 
 
 def check_reduce(comm: Any) -> None:

@@ -10,6 +10,7 @@ from parcompute.comm.process import buffer_collectives as buffers
 from parcompute.comm.process import buffer_reductions as reductions
 from parcompute.comm.process import collectives as objects
 from parcompute.comm.process.channel import Channel, Steps, Task
+from parcompute.comm.process.ops import SUM
 
 _P = ParamSpec("_P")
 _Algorithm = Callable[Concatenate[Channel, _P], Steps]
@@ -45,6 +46,8 @@ class CollectiveCalls:
     functions that they are made of.
     """
 
+    _hidden: Channel
+
     barrier = _blocking(objects.barrier)
     bcast = _blocking(objects.bcast)
     scatter = _blocking(objects.scatter)
@@ -52,7 +55,14 @@ class CollectiveCalls:
     allgather = _blocking(objects.allgather)
     alltoall = _blocking(objects.alltoall)
     reduce = _blocking(objects.reduce)
-    allreduce = _blocking(objects.allreduce)
+
+    def allreduce(self, sendobj: Any, op: objects.Combine = SUM) -> Any:
+        """Return the objects combined in rank order on every rank."""
+        channel = self._hidden
+        if channel.size == 2:
+            return objects.allreduce_of_two(channel, sendobj, op)
+        return channel.run(objects.allreduce(channel, sendobj, op))
+
     scan = _blocking(objects.scan)
     exscan = _blocking(objects.exscan)
 

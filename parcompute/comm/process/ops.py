@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from parcompute.comm.process.buffers import Array, as_items, parse
-from parcompute.comm.process.datatypes import Datatype, datatype_of
+from parcompute.comm.process.buffers import Array, as_items
+from parcompute.comm.process.datatypes import datatype_of
 from parcompute.comm.process.failures import ERR_ARG, ERR_OP, ArgumentError, Exception
 
 Objects = Callable[..., Any]
@@ -100,7 +100,7 @@ class Op:
         lower, higher = as_items(inbuf), as_items(inoutbuf)
         check_same(lower, higher)
         self.check(higher.dtype)
-        self.combine(lower, higher, higher, kind_of(inoutbuf, higher))
+        self.combine(lower, higher, higher)
 
     def check(self, dtype: np.dtype[Any]) -> None:
         """Raise `Exception` if it does not combine arrays of this type."""
@@ -112,7 +112,7 @@ class Op:
         kinds = {"i": "integers", "f": "floating-point", "c": "complex numbers", "b": "bools"}
         return ", ".join(word for kind, word in kinds.items() if kind in self._kinds)
 
-    def combine(self, lower: Array, higher: Array, out: Array, kind: Datatype) -> None:
+    def combine(self, lower: Array, higher: Array, out: Array) -> None:
         """Combine two arrays into `out`, which may be one of them."""
         self._arrays(lower, higher, out=out)
 
@@ -153,10 +153,10 @@ class UserOp(Op):
         """Take any type."""
         self._ready()
 
-    def combine(self, lower: Array, higher: Array, out: Array, kind: Datatype) -> None:
+    def combine(self, lower: Array, higher: Array, out: Array) -> None:
         """Combine two arrays into `out`, which may be one of them."""
         result = higher if out is higher else higher.copy()
-        self._ready()(_bytes_of(lower), _bytes_of(result), kind)
+        self._ready()(_bytes_of(lower), _bytes_of(result), datatype_of(higher.dtype))
         if out is not result:
             out[:] = result
 
@@ -174,12 +174,6 @@ def check_same(first: Array, second: Array) -> None:
             f"expected buffers of the same type and count, got {len(first)} of {first.dtype} and "
             f"{len(second)} of {second.dtype}",
         )
-
-
-def kind_of(buffer: Any, items: Array) -> Datatype:
-    """Return the datatype of a buffer's items."""
-    kind = parse(buffer).kind
-    return kind if isinstance(kind, Datatype) else datatype_of(items.dtype)
 
 
 def _bytes_of(items: Array) -> memoryview:

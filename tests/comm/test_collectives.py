@@ -1,0 +1,55 @@
+"""What the collective calls of the process engine do beyond those of MPI."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from parcompute.comm.process import buffer_reductions
+from parcompute.comm.process.ops import Op
+from parcompute.comm.process.supervisor import launch
+
+
+def sums_in_all_ways(comm):
+    """Return the bytes of the sum of the same arrays, by every kind of reduction."""
+    size = buffer_reductions.LARGE // 8
+    array = 0.1 * (comm.rank + 1 + np.arange(float(size))) ** 3
+    results = []
+    for length in (size, size - 1):  # each way of reduction
+        total = np.zeros(length)
+        comm.Allreduce(array[:length], total)
+        results.append(total[: size - 1].tobytes())
+        comm.Reduce(array[:length], total, root=comm.size - 1)
+        results.append(comm.bcast(total, comm.size - 1)[: size - 1].tobytes())
+    block = np.zeros(size - 1)
+    comm.Reduce_scatter_block(np.tile(array[: size - 1], comm.size), block)
+    results.append(block.tobytes())
+    results.append(comm.allreduce(array[: size - 1]).tobytes())
+    results.append(comm.bcast(comm.reduce(array[: size - 1])).tobytes())
+    return results
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 5])
+def test_every_reduction_gives_the_same_bits(ranks):
+    results = launch(sums_in_all_ways, ranks)
+    assert {result for rank in results for result in rank} == {results[0][0]}
+
+
+def _fails(inbuf, inoutbuf, datatype):
+    raise ZeroDivisionError
+
+
+def errors_of_calls_under_way(comm):
+    """Return the names of errors that the last step of a call under way raised, when waited for."""
+    op, names = Op.Create(_fails), []
+    requests = [comm.Iallreduce(np.zeros(1), np.zeros(1), op) for _ in range(2)]
+    comm.barrier()  # they fail in here
+    for wait in (requests[0].Wait, lambda: type(requests[1]).Waitall(requests)):
+        with pytest.raises(ZeroDivisionError):
+            wait()
+        names.append(comm.allreduce("x"))
+    return names
+
+
+def test_errors_of_calls_under_way_are_raised_where_they_are_waited_for():
+    assert launch(errors_of_calls_under_way, 2) == [["xx", "xx"]] * 2
