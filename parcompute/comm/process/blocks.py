@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
+
 from parcompute.comm.process.buffers import Spec, all_items, as_bytes, parse
 from parcompute.comm.process.datatypes import Datatype
 from parcompute.comm.process.failures import ArgumentError
@@ -64,6 +66,12 @@ def typed_blocks(buffer: Any, size: int) -> list[Block]:
     return [[view[starts[r] :], lengths[r], 0, types[r]] for r in range(size)]
 
 
+def copies(blocks: list[Block]) -> list[Block]:
+    """Return the same blocks with other memory."""
+    memories = {id(block[0]): np.array(block[0]) for block in blocks}
+    return [[memories[id(data)], *place] for data, *place in blocks]
+
+
 def _parse_uneven(buffer: Any) -> Spec:
     """As `parse`, but a list of two numbers is two counts, not a count and a displacement."""
     if not isinstance(buffer, list | tuple):
@@ -114,4 +122,6 @@ def _is_number(value: Any) -> bool:
 
 def _length(spec: Spec) -> int:
     """Return how many items the data has."""
+    if isinstance(spec.kind, Datatype):
+        return len(as_bytes(spec.data)) // spec.kind.extent
     return len(all_items(spec))

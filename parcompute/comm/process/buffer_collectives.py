@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from parcompute.comm.constants import IN_PLACE
-from parcompute.comm.process.blocks import Block, equal_blocks, typed_blocks, uneven_blocks
-from parcompute.comm.process.buffers import as_items
+from parcompute.comm.process.blocks import Block, copies, equal_blocks, typed_blocks, uneven_blocks
 from parcompute.comm.process.channel import Channel, Steps
+from parcompute.comm.process.failures import ERR_COUNT, ArgumentError
 from parcompute.comm.process.trees import check_root, tree, wait_all
 
 
@@ -92,21 +92,21 @@ def _allgather(comm: Channel, name: str, sendbuf: Any, blocks: list[Block]) -> S
 def alltoall(comm: Channel, sendbuf: Any, recvbuf: Any) -> Steps:
     """Give block r to rank r; take a block from every rank."""
     receives = equal_blocks(recvbuf, comm.size)
-    sends = _copies(receives) if sendbuf is IN_PLACE else equal_blocks(sendbuf, comm.size)
+    sends = copies(receives) if sendbuf is IN_PLACE else equal_blocks(sendbuf, comm.size)
     return _alltoall(comm, "Alltoall", sends, receives)
 
 
 def alltoallv(comm: Channel, sendbuf: Any, recvbuf: Any) -> Steps:
     """Give block r to rank r; take a block from every rank; blocks may differ in length."""
     receives = uneven_blocks(recvbuf, comm.size)
-    sends = _copies(receives) if sendbuf is IN_PLACE else uneven_blocks(sendbuf, comm.size)
+    sends = copies(receives) if sendbuf is IN_PLACE else uneven_blocks(sendbuf, comm.size)
     return _alltoall(comm, "Alltoallv", sends, receives)
 
 
 def alltoallw(comm: Channel, sendbuf: Any, recvbuf: Any) -> Steps:
     """Give block r to rank r; take a block from every rank; every block has a datatype."""
     receives = typed_blocks(recvbuf, comm.size)
-    sends = _copies(receives) if sendbuf is IN_PLACE else typed_blocks(sendbuf, comm.size)
+    sends = copies(receives) if sendbuf is IN_PLACE else typed_blocks(sendbuf, comm.size)
     return _alltoall(comm, "Alltoallw", sends, receives)
 
 
@@ -115,24 +115,30 @@ def _alltoall(comm: Channel, name: str, sends: list[Any], receives: list[Block])
     yield from exchange(comm, tag, dict(enumerate(sends)), dict(enumerate(receives)))
 
 
-def _copies(blocks: list[Block]) -> list[Any]:
-    return [as_items(block).copy() for block in blocks]
-
-
 def exchange(comm: Channel, tag: int, sends: dict[int, Any], receives: dict[int, Any]) -> Steps:
     """Send to and receive from the given ranks, the next higher first.
 
     Raises
     ------
     Exception
-        If a message is longer than the buffer for it.
+        If a message is longer or shorter than the buffer for it.
     """
     receiving = [comm.Irecv(receives[r], r, tag) for r in _from(comm, receives)]
     sending = [comm.Isend(sends[r], r, tag) for r in _from(comm, sends)]
     yield from wait_all(receiving)
     for request in receiving:
-        request.Wait()  # raises what went wrong
+        _check_filled(request)
     yield from wait_all(sending)
+
+
+def _check_filled(request: Any) -> None:
+    request.Wait()  # raises if the message is too long
+    if request.missing:
+        raise ArgumentError(
+            ERR_COUNT,
+            f"a message came that is {request.missing} bytes shorter than the buffer for it: pass "
+            "counts that agree on all ranks",
+        )
 
 
 def _from(comm: Channel, ranks: dict[int, Any]) -> list[int]:

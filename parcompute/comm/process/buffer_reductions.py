@@ -57,11 +57,17 @@ class Work:
         self.items = self._out
 
 
+def _items(buffer: Any) -> Array:
+    if type(buffer) is np.ndarray and buffer.flags.c_contiguous:
+        return buffer.reshape(-1)  # the usual case, 1 us faster
+    return as_items(buffer)
+
+
 def _source(buffer: Any, op: Any) -> Array:
     """Return the items to reduce, if `op` can."""
     if not isinstance(op, Op):
         raise TypeError(f"expected an Op such as MPI.SUM, got {op!r}: use the lowercase call")
-    items = as_items(buffer)
+    items = _items(buffer)
     op.check(items.dtype)
     return items
 
@@ -71,7 +77,7 @@ def _both(sendbuf: Any, recvbuf: Any, op: Any) -> tuple[Array, Array]:
     target = _source(recvbuf, op)
     if sendbuf is IN_PLACE:
         return target, target
-    source = as_items(sendbuf)
+    source = _items(sendbuf)
     check_same(source, target)
     return source, target
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from parcompute.errors import ParcomputeError
 
-SUCCESS, ERR_TAG, ERR_RANK, ERR_ROOT, ERR_OP, ERR_ARG, ERR_TRUNCATE = 0, 4, 6, 7, 9, 12, 14
-# as in MPICH
+SUCCESS, ERR_COUNT, ERR_TAG, ERR_RANK, ERR_ROOT = 0, 2, 4, 6, 7  # as in MPICH
+ERR_OP, ERR_ARG, ERR_TRUNCATE = 9, 12, 14
 
 
 class Exception(ParcomputeError, RuntimeError):

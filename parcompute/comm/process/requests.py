@@ -205,6 +205,11 @@ class RecvRequest(Request):
         self._came = source, tag, nbytes
         self.done = True
 
+    @property
+    def missing(self) -> int:
+        """Bytes of the buffer that the message did not fill."""
+        return len(self._data) - self._came[2]
+
     def landing(self, nbytes: int) -> memoryview:
         """Return the part of the buffer that the message fills."""
         if nbytes == len(self._data):
