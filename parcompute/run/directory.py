@@ -82,7 +82,7 @@ def recorded(folder: Path) -> Iterator[None]:
         yield
     except BaseException as error:
         with _undisturbed(), suppress(OSError):  # a full disk: the error under way tells
-            _record_failure(folder, error)
+            record_failure(folder, error)
         if isinstance(error, OSError):
             raise ParcomputeError(f"{sentence(error)}.") from None
         raise
@@ -102,7 +102,8 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _record_failure(folder: Path, error: BaseException) -> None:
+def record_failure(folder: Path, error: BaseException) -> None:
+    """Tell in ``run.json`` and in the log why the run has ended, unless that is told already."""
     if not (folder / RECORD).exists():
         discard(folder)
     elif read_record(folder)["status"] == "running":

@@ -22,12 +22,13 @@ from parcompute.io.writers import Writer, open_writer
 from parcompute.run import directory, registry
 from parcompute.run.experiment import Experiment
 from parcompute.run.guard import guard
+from parcompute.run.pieces import Pieces
 from parcompute.run.progress import Progress, logger
 from parcompute.run.report import Report
 from parcompute.run.spec import RunSpec
+from parcompute.run.watchdog import Watchdog
 from parcompute.timing import Timers
 
-_PIECES = 100  # the steps are made in at most this many pieces, to show progress in between
 _GUARDED = 5  # pieces between two searches for NaN
 
 
@@ -43,10 +44,12 @@ def run_rank(comm: Communicator, spec: RunSpec, engine: str) -> Report:
     """
     dims = None if spec.backend.dims is None else tuple(spec.backend.dims)
     chosen = settings.Settings(engine=spec.kernels.engine, dims=dims)
-    with directory.recorded(Path(spec.directory)), settings.use(chosen):
+    folder = Path(spec.directory)
+    watchdog = Watchdog(spec.backend.hang_timeout, comm, folder)
+    with directory.recorded(folder), settings.use(chosen), watchdog:
         experiment = registry.build(Path(spec.path), spec.parameters)
         try:
-            run = Run(comm, spec, engine, experiment)
+            run = Run(comm, spec, engine, experiment, watchdog)
         except MemoryError as error:
             raise ConfigError(
                 f"The fields do not fit into memory ({error}): use a smaller grid or more ranks "
@@ -59,20 +62,28 @@ class Run:
     """One experiment on its way through its steps, as seen by one rank."""
 
     def __init__(
-        self, comm: Communicator, spec: RunSpec, engine: str, experiment: Experiment
+        self,
+        comm: Communicator,
+        spec: RunSpec,
+        engine: str,
+        experiment: Experiment,
+        watchdog: Watchdog,
     ) -> None:
         self.comm, self.spec, self.engine, self.experiment = comm, spec, engine, experiment
+        self.watchdog = watchdog
         self.is_root = comm.Get_rank() == 0
         self.directory = Path(spec.directory)
         self.timers = Timers()
         with self.timers.phase("setup"):
             experiment.setup(comm)
+        watchdog.progress()
         self.fields = _chosen(experiment.fields(), spec.output.fields)
         self.grid: Grid | None = self.fields[0].grid if self.fields else None
         self.cells = int(np.prod(self.grid.shape_global)) if self.grid else 0
         self.started = False  # whether a step has been made
         self.finite: int | None = None  # the last step at which all fields were
         self.schedule = _schedule(experiment.steps, spec.output.every)
+        self.pieces = Pieces(comm, experiment.steps, spec.backend.hang_timeout)
 
     def make(self) -> Report:
         """Make all steps with their output; return the report."""
@@ -119,16 +130,15 @@ class Run:
 
     def _advance(self, step: int, target: int, progress: Progress | None) -> None:
         """Go from `step` to `target`; the first step of the run also loads the kernels."""
-        piece = max(1, -(-self.experiment.steps // _PIECES))
-        while step < target:
-            count = min(piece, target - step) if step else 1
+        for count in self.pieces.between(step, target):
             with self.timers.phase("steps" if step else "first step"):
                 self.experiment.advance(count)
             self.started = True
             step += count
+            self.watchdog.progress()
             if progress is not None:
                 progress.update(step)
-            if step < target and step % (piece * _GUARDED) < count:
+            if step < target and step % (self.pieces.most * _GUARDED) < count:
                 self._guard(step)
 
     def _output(self, writer: Writer | None, table: directory.Table, index: int, step: int) -> None:
@@ -140,6 +150,7 @@ class Run:
         if writer is not None:
             with self.timers.phase("output"):
                 writer.write(index, step, time, self.fields)
+        self.watchdog.progress()
 
     def _guard(self, step: int) -> None:
         """Stop the run on every rank if a field is no longer finite."""
@@ -147,6 +158,7 @@ class Run:
             for field in self.experiment.fields().values():
                 guard(field, step, self.finite)
         self.finite = step
+        self.watchdog.progress()
 
     def _finish(self, writer: Writer | None) -> Report:
         _save_timings(self.comm, self.timers, self.directory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from math import inf
 from typing import Any
 
 from parcompute.errors import ConfigError
@@ -26,17 +27,21 @@ class Backend:
         Threads of each rank, for OpenMP and BLAS.
     dims : list of int, optional
         Ranks along each axis; default: the least halo surface.
+    hang_timeout : float, optional
+        Seconds without progress after which the run is ended; None or 0: never.
     """
 
     name: str = "auto"
     ranks: int | None = None
     threads: int = 1
     dims: list[int] | None = None
+    hang_timeout: float | None = 300.0
 
     def __post_init__(self) -> None:
         _one_of("backend", self.name, BACKENDS)
         _at_least("backend.ranks", self.ranks, 1)
         _at_least("backend.threads", self.threads, 1)
+        _is_time("backend.hang_timeout", self.hang_timeout)
 
 
 @dataclass
@@ -87,6 +92,11 @@ def _one_of(key: str, value: str, valid: tuple[str, ...]) -> None:
 def _at_least(key: str, value: int | None, least: int) -> None:
     if value is not None and value < least:
         raise ConfigError(f"{key} must be at least {least}, got {value}.")
+
+
+def _is_time(key: str, value: float | None) -> None:
+    if value is not None and not 0 <= value < inf:
+        raise ConfigError(f"{key} must be a number of seconds, or 0 for no limit, got {value}.")
 
 
 @dataclass

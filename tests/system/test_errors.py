@@ -55,6 +55,9 @@ ERRORS = {
     "unstable": (("run", *HEAT, "experiment.r=0.3"), ("experiment.r=0.3", "0.25")),
     "unknown backend": (("run", *HEAT, "backend=gpu"), ("gpu", "serial", "multiprocessing", "mpi")),
     "no ranks": (("run", *HEAT, "backend.ranks=0"), ("backend.ranks", "0")),
+    "negative time": (("run", *HEAT, "backend.hang_timeout=-1"), ("hang_timeout", "seconds", "-1")),
+    "no time": (("run", *HEAT, "backend.hang_timeout=nan"), ("hang_timeout", "seconds", "nan")),
+    "time in words": (("run", *HEAT, "backend.hang_timeout=long"), ("hang_timeout", "long")),
     "serial with ranks": (
         ("run", *HEAT, "backend=serial", "backend.ranks=2"),
         ("backend.ranks=2", "multiprocessing"),
