@@ -48,6 +48,7 @@ case $library in
     *) launch="srun --mpi=pmi2" ;; # MPICH and what descends from it
 esac
 launch=${PARCOMPUTE_LAUNCH:-$launch}
+export SLURM_KILL_BAD_EXIT=1 # a rank that is killed ends the job: the others would wait for it
 
 echo "job $SLURM_JOB_ID: $SLURM_NTASKS ranks on $SLURM_JOB_NODELIST, $launch, $python," \
     "$(head -n 1 <<<"$library" | tr -s ' ')"

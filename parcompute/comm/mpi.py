@@ -1,4 +1,4 @@
-"""The MPI engine: mpi4py's communicator as it is, and a guard that ends the job when a rank fails.
+"""The MPI engine: mpi4py's communicator as it is, and guards that end the job when a rank fails.
 
 This is the only file that imports mpi4py, and it does so inside functions: importing MPI outside of
 a launcher can end a process on some machines.
@@ -6,14 +6,18 @@ a launcher can end a process on some machines.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextvars import ContextVar
+from functools import cache
+from math import inf
 from threading import Thread
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, NoReturn
 
 from parcompute.comm.launcher import INSTALL_MPI, check_launcher, check_world, detect, library_name
 from parcompute.errors import ConfigError, ParcomputeError
@@ -23,6 +27,9 @@ _STAGGER = 0.3  # seconds between two ranks that did not raise together: one spe
 _ORDERLY = 2.0  # seconds to end by itself after SIGTERM
 _FINALIZE = 3  # seconds for MPI_Finalize after an error
 _INTERRUPTED = 130  # the shell's exit code for Ctrl-C
+
+_is_guarded: ContextVar[bool] = ContextVar("is_guarded", default=False)
+"""Whether this process runs what it does under `guarded`."""
 
 
 def is_mpi(comm: Any) -> bool:
@@ -53,6 +60,72 @@ def world() -> Any:
     return MPI.COMM_WORLD.Dup()
 
 
+@cache
+def names() -> Any:
+    """Return the module ``mpi4py.MPI``, for a program that no `guarded` calls.
+
+    From then on an exception that ends the program of a rank, or ``sys.exit`` with an error, ends
+    the job: otherwise the other ranks would wait for that one in ``MPI_Finalize``, forever. (A
+    ``raise SystemExit(1)`` cannot be seen.)
+
+    Raises
+    ------
+    ConfigError
+        As `world` does.
+    """
+    alarm = None if _is_guarded.get() else world()
+    from mpi4py import MPI
+
+    if alarm is not None:
+        _Program(alarm, MPI.Is_finalized).watch()
+    return MPI
+
+
+class _Program:
+    """Reports how the program of this rank ends.
+
+    Parameters
+    ----------
+    alarm : mpi4py.MPI.Comm
+        All ranks; used for nothing else.
+    is_finalized : callable
+        Whether MPI has ended already.
+    """
+
+    def __init__(self, alarm: Any, is_finalized: Callable[[], bool]) -> None:
+        self._alarm, self._is_finalized = alarm, is_finalized
+        self._exit: SystemExit | None = None
+        self._from = ""  # the stack at sys.exit
+        self._told = False
+
+    def watch(self) -> None:
+        """Be called when the program ends; MPI is finalized after that."""
+        sys.excepthook, self._hook = self._on_exception, sys.excepthook
+        sys.exit = self._on_exit  # SystemExit never comes to the hook
+        atexit.register(self._on_end)
+
+    def _on_exception(self, kind: Any, error: BaseException, trace: Any) -> None:
+        if self._is_finalized():
+            self._hook(kind, error, trace)
+            return
+        self._told = True
+        _report(self._alarm, _text(error.with_traceback(trace)), error)
+
+    def _on_exit(self, status: Any = None, /) -> NoReturn:
+        self._exit = SystemExit(status)
+        self._from = "".join(traceback.format_stack(sys._getframe(1)))
+        raise self._exit
+
+    def _on_end(self) -> None:
+        if self._told or self._is_finalized():
+            return
+        if self._exit is not None and self._exit.code not in (None, 0):
+            trace = f"Traceback (most recent call last):\n{self._from}"
+            _report(self._alarm, f"{trace}{_text(self._exit)}", self._exit)
+        else:
+            _outcomes(self._alarm, False, inf)
+
+
 def guarded(function: Callable[..., int | None], *args: Any) -> int:
     """Run ``function(comm, *args)`` on every rank; return the exit code of this rank.
 
@@ -79,13 +152,13 @@ def guarded(function: Callable[..., int | None], *args: Any) -> int:
     except ConfigError as error:
         return _refuse(error)
     alarm = comm.Dup()  # used for nothing else
+    _is_guarded.set(True)
     _interrupt_on_sigterm()
     try:
         return function(comm, *args) or 0
     except BaseException as error:
-        code = _exit_code(error)
-        _report(alarm, error, code)
-        return code
+        _report(alarm, _text(error), error)
+        return _exit_code(error)
 
 
 def _refuse(error: ConfigError) -> int:
@@ -118,28 +191,31 @@ def _end_after_sigterm(reader: int) -> None:
     os._exit(128 + signal.SIGTERM)
 
 
-def _report(alarm: Any, error: BaseException, code: int) -> None:
-    """Report an error once for all ranks; end the job unless all ranks are here."""
+def _report(alarm: Any, text: str, error: BaseException) -> None:
+    """Report an error once for all ranks; end the job unless all ranks have come to their end."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # another rank has reported and ends this one
-    if _all_raised(alarm):
-        if alarm.rank == 0:
-            who = f"rank 0 of {alarm.size} failed, and so did all others\n"
-            _say(_text(error) if _is_plain(error) else who + _text(error))
-        _prepare_end()
-        return
-    sleep(_STAGGER * min(alarm.rank, 8))
-    _say(f"rank {alarm.rank} of {alarm.size} failed, the job is ended\n{_text(error)}")
-    alarm.Abort(code)
+    failed = _outcomes(alarm, True, _TOGETHER)
+    who = f"rank {alarm.rank} of {alarm.size} failed"
+    if failed is None:
+        sleep(_STAGGER * min(alarm.rank, 8))
+        _say(f"{who}, the job is ended\n{text}")
+        alarm.Abort(_exit_code(error))
+    elif failed.index(True) == alarm.rank:
+        together = f"{who}, and so did all others\n" if all(failed) else f"{who}\n"
+        _say(text if _is_plain(error) else together + text)
+    _prepare_end()
 
 
-def _all_raised(alarm: Any) -> bool:
-    request = alarm.Ibarrier()
-    deadline = monotonic() + _TOGETHER
+def _outcomes(alarm: Any, failed: bool, seconds: float) -> list[bool] | None:
+    """Return for each rank whether it has failed, or None if not all have ended in time."""
+    flags = bytearray(alarm.size)
+    request = alarm.Iallgather(bytearray([failed]), flags)
+    deadline = monotonic() + seconds
     while not request.Test():
         if monotonic() > deadline:
-            return False
+            return None
         sleep(0.002)
-    return True
+    return [bool(flag) for flag in flags]
 
 
 def _prepare_end() -> None:
