@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from parcompute.boundary import Boundary, Dirichlet, Neumann, Periodic, Reflecting
     from parcompute.box import Box
     from parcompute.comm import Communicator
-    from parcompute.comm.process.supervisor import launch
+    from parcompute.comm.process.job import Job, launch
     from parcompute.comm.serial import serial
     from parcompute.decomposition import Decomposition
     from parcompute.errors import (
@@ -40,7 +40,8 @@ _HOMES = {
     "Reflecting": "boundary",
     "Box": "box",
     "Communicator": "comm",
-    "launch": "comm.process.supervisor",
+    "Job": "comm.process.job",
+    "launch": "comm.process.job",
     "serial": "comm.serial",
     "Decomposition": "decomposition",
     "ConfigError": "errors",
@@ -73,6 +74,7 @@ __all__ = [
     "Grid",
     "HaloExchanger",
     "HaloPlan",
+    "Job",
     "Neumann",
     "ParcomputeError",
     "Periodic",

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 
 if TYPE_CHECKING:
-    from parcompute.comm.process.supervisor import launch
+    from parcompute.comm.process.job import launch
     from parcompute.comm.protocol import Communicator, Request
 
 __all__ = ["ANY_SOURCE", "ANY_TAG", "PROC_NULL", "Communicator", "Request", "launch"]
@@ -30,7 +30,7 @@ __all__ = ["ANY_SOURCE", "ANY_TAG", "PROC_NULL", "Communicator", "Request", "lau
 _HOME = {
     "Communicator": "parcompute.comm.protocol",
     "Request": "parcompute.comm.protocol",
-    "launch": "parcompute.comm.process.supervisor",
+    "launch": "parcompute.comm.process.job",
 }
 
 

@@ -6,6 +6,7 @@ import atexit
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from parcompute.comm import mpi
-from parcompute.comm.process.supervisor import launch
+from parcompute.comm.process.job import launch
 from parcompute.errors import ConfigError, DivergenceError
 
 CULPRIT = 1
@@ -72,7 +73,7 @@ def abort(comm: Any) -> None:
 
 
 def unpicklable(comm: Any) -> Any:
-    return lambda: None
+    return threading.Lock()
 
 
 def take(comm: Any, *items: Any) -> tuple[Any, ...]:

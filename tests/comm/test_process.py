@@ -6,12 +6,13 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 
 import pytest
 
 from parcompute.comm import cores
-from parcompute.comm.process.supervisor import launch
+from parcompute.comm.process.job import launch
 from parcompute.errors import ConfigError, DivergenceError, ParcomputeError, RankError
 from tests.comm import contract, failing
 from tests.helpers import kill_group, python, run, start
@@ -141,9 +142,9 @@ def test_result_that_cannot_be_pickled():
         launch(failing.unpicklable, 2)
 
 
-def test_function_that_cannot_be_imported():
-    with pytest.raises(ConfigError, match="top level"):
-        launch(lambda comm: None, 2)
+def test_arguments_that_cannot_be_pickled():
+    with pytest.raises(ConfigError, match="other processes"):
+        launch(failing.take, 2, (threading.Lock(),))
 
 
 def test_no_ranks():

@@ -138,9 +138,9 @@ class Engine:
         if self._rung or self._acquire(False):
             self._take_in()
 
-    def flush(self) -> None:
-        """Make progress until everything sent has left this rank."""
-        while self._busy:
+    def flush(self, enough: Callable[[], bool]) -> None:
+        """Make progress until everything sent has left this rank, or it is `enough`."""
+        while self._busy and not enough():
             self._await_ring()
             self._take_in()
 

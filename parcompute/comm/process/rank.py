@@ -1,4 +1,4 @@
-"""What runs in the process of a rank: connect, run the function, report to the supervisor."""
+"""What runs in the process of a rank: connect, run functions, report to the supervisor."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from io import TextIOWrapper
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
+from types import TracebackType
 from typing import Any, NamedTuple, NoReturn
 
-from parcompute.comm.process import world
-from parcompute.comm.process.engine import Wiring
+from parcompute.comm.process import pickles, world
+from parcompute.comm.process.engine import Engine, Wiring
 from parcompute.errors import ParcomputeError
 
 CONNECTED = b"connected"
 """First message of a rank to the supervisor."""
 
+LEAVE = b""
+"""Last message of the supervisor to a rank."""
+
 _PR_SET_PDEATHSIG = 1
+_TERMINATED = 128 + signal.SIGTERM
 
 
 class Report(NamedTuple):
-    """The last word of a rank.
+    """What a rank says about a function that it ran.
 
     Attributes
     ----------
@@ -36,77 +42,152 @@ class Report(NamedTuple):
     value : object
         What it returned; or the error that travels as itself; or None.
     details : str
-        The traceback of a failure.
+        The traceback of a failure, or what else there is to say.
+    code : int
+        The exit code that a failure gives.
     """
 
     ok: bool
     value: Any
     details: str = ""
+    code: int = 1
 
 
-def main(rank: int, wiring: Wiring, link: Connection) -> None:
-    """Run as rank `rank` the function that the supervisor sends over `link`."""
+def main(rank: int, wiring: Wiring, link: Connection, streams: Any, arms: bool) -> None:
+    """Be rank `rank`: run what the supervisor sends over `link`, until it says to leave.
+
+    Parameters
+    ----------
+    rank : int
+        Number of this rank.
+    wiring : Wiring
+        What connects the ranks.
+    link : Connection
+        To the supervisor.
+    streams : object
+        What takes the place of the standard streams; None to keep them.
+    arms : bool
+        Whether this process may be tied to the *thread* that started it (the main thread).
+    """
     _leave_interrupts_to_supervisor()
-    _die_with_supervisor()
-    engine = wiring.engine(rank, lambda code: _abort(link, code))
-    link.send_bytes(CONNECTED)
+    _die_with_supervisor(arms)
+    _prepare_streams(streams)
+    code = _TERMINATED
     try:
-        from parcompute.comm.process.communicator import ProcessCommunicator
-
-        comm = ProcessCommunicator(engine)
-        world.enter(comm)
-        function, args = pickle.loads(link.recv_bytes())
-        value = function(comm, *args)
-        link.send_bytes(pickle.dumps(Report(True, value), pickle.HIGHEST_PROTOCOL))
-    except BaseException as error:
-        link.send_bytes(pickle.dumps(_failure(error)))
-    engine.flush()  # for ranks that still receive; the supervisor ends it once all have reported
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that `finally` clauses run
+        engine = wiring.engine(rank, lambda code: _abort(link, code))
+        code = _serve(engine, link)
+    except (KeyboardInterrupt, EOFError, ConnectionError):  # told to end, or nobody to serve
+        pass
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     atexit._run_exitfuncs()
-    _exit(0)
-
-
-def _failure(error: BaseException) -> Report:
-    if isinstance(error, SystemExit):
-        return Report(False, None, f"sys.exit({error.code!r})\n{traceback.format_exc()}")
-    travels = error if isinstance(error, ParcomputeError) and _survives_pickle(error) else None
-    return Report(False, travels, traceback.format_exc())
-
-
-def _survives_pickle(error: BaseException) -> bool:
-    try:
-        return type(pickle.loads(pickle.dumps(error))) is type(error)
-    except Exception:
-        return False
-
-
-def _abort(link: Connection, code: int) -> NoReturn:
-    link.send_bytes(pickle.dumps(Report(False, None, f"Abort({code})\n{_stack()}")))
     _exit(code)
 
 
-def _stack() -> str:
-    return "".join(traceback.format_stack()[:-3])
+def _serve(engine: Engine, link: Connection) -> int:
+    """Run one function after the other; return the exit code of this process."""
+    from parcompute.comm.process.communicator import ProcessCommunicator
+
+    own = ProcessCommunicator(engine)  # no function has it, so that nothing is left behind in it
+    comm: Any = None
+    link.send_bytes(CONNECTED)
+    while call := link.recv_bytes():
+        first = comm is None
+        comm = ProcessCommunicator(engine, engine.next_context) if first else own.Dup()
+        world.enter(comm)
+        report = _outcome(comm, call)
+        _flush_streams()
+        link.send_bytes(_pickled(report))
+        if not report.ok:
+            return report.code
+        engine.flush(link.poll)  # for ranks that still receive
+    return 0
+
+
+def _outcome(comm: Any, call: bytes) -> Report:
+    try:
+        function, args = pickle.loads(call)
+        return Report(True, function(comm, *args))
+    except BaseException as error:
+        return _failure(error)
+
+
+def _failure(error: BaseException) -> Report:
+    if isinstance(error, KeyboardInterrupt):
+        return Report(False, None, "terminated by SIGTERM", _TERMINATED)
+    text = "".join(traceback.format_exception(error.with_traceback(users_part(error))))
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) and error.code else 1
+        return Report(False, None, f"sys.exit({error.code!r})\n{text}", code)
+    if isinstance(error, ParcomputeError):
+        return Report(False, error, text, error.exit_code)
+    return Report(False, None, text)
+
+
+def users_part(error: BaseException) -> TracebackType | None:
+    """Return the traceback from the first frame on that is not of parcompute."""
+    part = error.__traceback__
+    while part is not None and _is_ours(part.tb_frame.f_globals.get("__name__", "")):
+        part = part.tb_next
+    return part or error.__traceback__
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in ("parcompute", "runpy")
+
+
+def _pickled(report: Report) -> bytes:
+    try:
+        message = pickles.dumps(report)
+        if not report.ok:
+            pickle.loads(message)  # errors may take other arguments than they keep
+        return message
+    except Exception as error:
+        if report.ok:
+            report = _failure(error)
+        return pickle.dumps(report._replace(value=None))
+
+
+def _abort(link: Connection, code: int) -> NoReturn:
+    stack = "".join(traceback.format_stack()[:-3])
+    link.send_bytes(pickle.dumps(Report(False, None, f"Abort({code})\n{stack}", code or 1)))
+    _exit(code)
 
 
 def _exit(code: int) -> NoReturn:
     """End the process without the slow teardown of the interpreter."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):  # nobody reads it any more
-            stream.flush()
+    _flush_streams()
     os._exit(code)
 
 
+def _flush_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # no reader, closed, or none at all
+            stream.flush()
+
+
+def _prepare_streams(streams: Any) -> None:
+    """Let every line be seen as soon as it is printed."""
+    if streams is not None:
+        streams.enter()
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+
+
 def _leave_interrupts_to_supervisor() -> None:
-    """Ignore Ctrl-C: a terminal sends it to the whole group; the supervisor ends the ranks."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Do nothing at Ctrl-C: a terminal sends it to the whole group; the supervisor ends the ranks.
+
+    It is not ignored, since programs that a rank starts would ignore it as well.
+    """
+    signal.signal(signal.SIGINT, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
-def _die_with_supervisor() -> None:
+def _die_with_supervisor(arms: bool) -> None:
     """Leave no orphan when the supervisor is killed."""
     supervisor = parent_process()
     assert supervisor is not None
-    if sys.platform == "linux":
+    if arms and sys.platform == "linux":  # sent when the *thread* ends that started this process
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != supervisor.pid:  # it died before the call above
             os._exit(1)

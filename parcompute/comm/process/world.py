@@ -5,21 +5,30 @@ parcompute itself never asks for it: whatever communicates takes a communicator 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-_world: Any = None
+_of_rank: Any = None
 
 
 def enter(comm: Any) -> None:
-    """Make `comm` the world of this process, once, before any program of the user runs."""
-    global _world
-    _world = comm
+    """Make `comm` the world of this process, which is a rank."""
+    global _of_rank
+    _of_rank = comm
+
+
+def of_rank() -> Any:
+    """Return the world of this process if it is a rank that a supervisor started, else None."""
+    return _of_rank
 
 
 def world() -> Any:
     """Return the communicator of all ranks; in a process that is no rank, one of a single rank."""
-    if _world is None:
-        from parcompute.comm.serial import serial
+    return _of_rank or _alone()
 
-        enter(serial())
-    return _world
+
+@cache
+def _alone() -> Any:
+    from parcompute.comm.serial import serial
+
+    return serial()
