@@ -75,3 +75,8 @@ def start_ranks(comm: Any) -> str:
     except pc.ConfigError as error:
         return str(error)
     return "started"
+
+
+def pass_lambdas(comm: Any) -> list[int]:
+    factor = comm.rank
+    return [multiply(10) for multiply in comm.allgather(lambda x: factor * x)]

@@ -56,6 +56,10 @@ def test_functions_as_results(lasting):
     assert [multiply(2) for multiply in lasting.run(multiplication)] == [0, 2, 4]
 
 
+def test_lambdas_as_messages(lasting):
+    assert lasting.run(jobs.pass_lambdas) == [[0, 10, 20]] * 3
+
+
 def test_results_of_a_function_wait_for_it():
     job = pc.Job(jobs.pid, ranks=2)
     assert (job.pids, job.is_alive(), job.exitcodes) == ([], False, [None, None])

@@ -31,6 +31,11 @@ def dumps(obj: Any) -> bytes:
         return cloudpickle.dumps(obj)  # type: ignore[no-any-return]
 
 
+def loads(data: bytes | bytearray | memoryview) -> Any:
+    """Return the object of a pickle."""
+    return pickle.loads(data)
+
+
 def dumps_call(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
     """Return the pickle of what ranks are to run; they never import ``__main__`` for it.
 

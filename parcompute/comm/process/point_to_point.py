@@ -11,7 +11,7 @@ from parcompute.comm.process.buffers import as_bytes, writable_bytes
 from parcompute.comm.process.engine import Engine
 from parcompute.comm.process.failures import ERR_RANK, ERR_TAG, ArgumentError
 from parcompute.comm.process.mailbox import Arrival, Key
-from parcompute.comm.process.objects import dumps, loads
+from parcompute.comm.process.pickles import dumps, loads
 from parcompute.comm.process.probe import Look, Message
 from parcompute.comm.process.requests import (
     NullRequest,
