@@ -41,3 +41,7 @@ class RankError(ParcomputeError):
 
     def __str__(self) -> str:
         return f"rank {self.rank} failed, the job was ended\n{self.details.rstrip()}"
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM, which commands treat as Ctrl-C but for the exit code."""

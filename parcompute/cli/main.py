@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 from typing import NoReturn
 
 from parcompute._version import __version__
 from parcompute.cli.launched import limit_threads
-from parcompute.errors import ParcomputeError
+from parcompute.errors import ParcomputeError, TerminatedError
 
 _COMMANDS = {
     "run": "run an experiment: parcompute run +exp=heat2d",
+    "exec": "run a program written for mpi4py: parcompute exec -n 4 script.py",
     "analyze": "statistics of a finished run: parcompute analyze RUN",
     "list": "the experiments there are",
 }
 _INTERRUPTED = 130  # the shell's exit code for Ctrl-C
+_TERMINATED = 143  # and for SIGTERM
 
 
 def usage() -> str:
@@ -45,14 +48,22 @@ def main(arguments: list[str]) -> int:
         )
         return 2
     limit_threads(arguments)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code: int = import_module(f"parcompute.cli.{command}").main(arguments[1:])
     except ParcomputeError as error:
         return report(error)
+    except TerminatedError:
+        print("terminated", file=sys.stderr)
+        return _TERMINATED
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return _INTERRUPTED
     return code
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise TerminatedError
 
 
 def report(error: ParcomputeError) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from parcompute.comm import Communicator
 from parcompute.comm.cores import physical_cores, thread_variables
 from parcompute.comm.launcher import detect, without_launcher
-from parcompute.errors import ConfigError, ParcomputeError, RankError
+from parcompute.errors import ConfigError, ParcomputeError, RankError, TerminatedError
 from parcompute.run.spec import Backend
 
 _PATIENCE = 5.0  # seconds for mpiexec to end its ranks after Ctrl-C
@@ -110,7 +110,9 @@ def _finished(command: list[str], environment: dict[str, str]) -> int:
     process = subprocess.Popen(command, env=environment)
     try:
         return process.wait()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        if isinstance(error, TerminatedError):
+            process.terminate()
         try:
             process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:

@@ -15,9 +15,9 @@ from contextlib import suppress
 from io import TextIOWrapper
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
-from types import TracebackType
 from typing import Any, NamedTuple, NoReturn
 
+from parcompute.comm import tracebacks
 from parcompute.comm.process import pickles, world
 from parcompute.comm.process.engine import Engine, Wiring
 from parcompute.errors import ParcomputeError
@@ -115,25 +115,20 @@ def _outcome(comm: Any, call: bytes) -> Report:
 def _failure(error: BaseException) -> Report:
     if isinstance(error, KeyboardInterrupt):
         return Report(False, None, "terminated by SIGTERM", _TERMINATED)
-    text = "".join(traceback.format_exception(error.with_traceback(users_part(error))))
     if isinstance(error, SystemExit):
-        code = error.code if isinstance(error.code, int) and error.code else 1
-        return Report(False, None, f"sys.exit({error.code!r})\n{text}", code)
+        return _exit_report(error)
     if isinstance(error, ParcomputeError):
-        return Report(False, error, text, error.exit_code)
-    return Report(False, None, text)
+        return Report(False, error, tracebacks.text(error), error.exit_code)
+    return Report(False, None, tracebacks.text(error))
 
 
-def users_part(error: BaseException) -> TracebackType | None:
-    """Return the traceback from the first frame on that is not of parcompute."""
-    part = error.__traceback__
-    while part is not None and _is_ours(part.tb_frame.f_globals.get("__name__", "")):
-        part = part.tb_next
-    return part or error.__traceback__
-
-
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] in ("parcompute", "runpy")
+def _exit_report(error: SystemExit) -> Report:
+    """Return what ``sys.exit(code)`` means: a number, or a message with exit code 1."""
+    code = 0 if error.code is None else error.code
+    if not isinstance(code, int):
+        return Report(False, None, str(code))
+    details = f"sys.exit({error.code}) in {tracebacks.place(error)}"
+    return Report(False, None, details, code & 0xFF or 1)
 
 
 def _pickled(report: Report) -> bytes:

@@ -108,6 +108,8 @@ class Supervisor:
 
     def end(self) -> None:
         """Ask all ranks to end; kill them after a while, or at once if Ctrl-C comes meanwhile."""
+        if self._thread.ident is None:  # never started
+            return
         with self._news:
             self._leaving = True
         try:

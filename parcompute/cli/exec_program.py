@@ -1,0 +1,107 @@
+"""A user's program, run as ``python`` would run it; every rank does so."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import runpy
+import sys
+import threading
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, NamedTuple
+
+from parcompute.errors import ConfigError
+
+
+class Program(NamedTuple):
+    """What ``python`` would be given.
+
+    Attributes
+    ----------
+    kind : str
+        "script", "-m" or "-c".
+    target : str
+        Path, name of the module, or code.
+    args : tuple of str
+        What follows.
+    """
+
+    kind: Literal["script", "-m", "-c"]
+    target: str
+    args: tuple[str, ...]
+
+    def check(self) -> None:
+        """Raise ConfigError if there is no such script or module."""
+        top = self.target.partition(".")[0]
+        if self.kind == "-m" and not (top in sys.modules or importlib.util.find_spec(top)):
+            raise ConfigError(f"there is no module '{top}' here or among the installed ones")
+        if self.kind == "script" and not Path(self.target).exists():
+            raise ConfigError(f"there is no file '{self.target}' in {Path.cwd()}")
+        if Path(self.target).is_dir() and not Path(self.target, "__main__.py").exists():
+            raise ConfigError(f"there is no __main__.py in the folder '{self.target}'")
+
+
+def run(comm: Any, program: Program) -> int:
+    """Run the program as ``__main__``; return 0. Its ``sys.exit(nonzero)`` is raised."""
+    _RUNNERS[program.kind](program)
+    for thread in threading.enumerate():  # as Python waits for them
+        if not thread.daemon and thread is not threading.current_thread():
+            thread.join()
+    return 0
+
+
+def run_to_exit(comm: Any, program: Program) -> int:
+    """Do as `run`, but take ``sys.exit()`` and ``sys.exit(0)`` for an ordinary end."""
+    try:
+        return run(comm, program)
+    except SystemExit as error:
+        if error.code is None or error.code == 0:
+            return 0
+        raise
+
+
+def _run_script(program: Program) -> None:
+    path = os.path.abspath(program.target)
+    sys.argv = [program.target, *program.args]
+    if os.path.isdir(path) or zipfile.is_zipfile(path):
+        _drop_first_of_path()  # the folder takes its place
+        runpy.run_path(program.target, run_name="__main__")
+        return
+    _search_first(os.path.dirname(os.path.realpath(path)))
+    _execute(Path(path).read_bytes(), path, {"__file__": path})
+
+
+def _run_module(program: Program) -> None:
+    sys.argv = ["-m", *program.args]
+    _search_first(os.getcwd())
+    runpy.run_module(program.target, run_name="__main__", alter_sys=True)
+
+
+def _run_code(program: Program) -> None:
+    sys.argv = ["-c", *program.args]
+    _search_first("")
+    _execute(program.target.encode(), "<string>", {})
+
+
+_RUNNERS = {"script": _run_script, "-m": _run_module, "-c": _run_code}
+
+
+def _execute(source: bytes, filename: str, names: dict[str, Any]) -> None:
+    """Run code in a new ``__main__``, which stays: exit handlers and pickles need it."""
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    vars(main).update(names, __annotations__={})
+    exec(compile(source, filename, "exec", dont_inherit=True), vars(main))
+
+
+def _search_first(folder: str) -> None:
+    """Put `folder` where Python puts that of the program: in place of the one of parcompute."""
+    _drop_first_of_path()
+    if not sys.flags.safe_path:
+        sys.path.insert(0, folder)
+
+
+def _drop_first_of_path() -> None:
+    if not sys.flags.safe_path:
+        del sys.path[0]
