@@ -88,14 +88,11 @@ class _Execution:
 
     def _verdict(self) -> int:
         """Say what went wrong, if anything did; return the exit code of the worst rank."""
-        reports, failed, ranks = (
-            self._supervisor.reports,
-            self._supervisor.failed,
-            self._supervisor.ranks,
-        )
+        supervisor = self._supervisor
+        failed, ranks = supervisor.failed, supervisor.ranks
         if not failed:
             return 0
-        first = reports[failed[0]]
+        first = supervisor.reports[failed[0]]
         outcome = "and so did all others" if len(failed) == ranks > 1 else "the job is ended"
         text = f"error: {first.value}" if first.value is not None else first.details
         _say(f"rank {failed[0]} of {ranks} failed, {outcome}\n{text}")

@@ -10,7 +10,6 @@ import atexit
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache
@@ -19,6 +18,7 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import Any, NoReturn
 
+from parcompute.comm import tracebacks
 from parcompute.comm.launcher import INSTALL_MPI, check_launcher, check_world, detect, library_name
 from parcompute.errors import ConfigError, ParcomputeError
 
@@ -249,7 +249,7 @@ def _text(error: BaseException) -> str:
         return "interrupted\n"
     if isinstance(error, ParcomputeError):
         return f"error: {error}\n"
-    return "".join(traceback.format_exception(error))
+    return tracebacks.text(error)
 
 
 def _say(text: str) -> None:
