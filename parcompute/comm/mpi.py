@@ -10,6 +10,7 @@ import atexit
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache

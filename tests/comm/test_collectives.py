@@ -7,7 +7,7 @@ import pytest
 
 from parcompute.comm.process import buffer_reductions
 from parcompute.comm.process.ops import Op
-from parcompute.comm.process.supervisor import launch
+from parcompute.comm.process.job import launch
 
 
 def sums_in_all_ways(comm):

@@ -7,12 +7,12 @@ from another rank.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from parcompute.comm.process.channel import Channel, Steps
 from parcompute.comm.process.ops import SUM
+from parcompute.comm.process.pickles import dumps, loads
 from parcompute.comm.process.point_to_point import check_items
 from parcompute.comm.process.trees import (
     check_root,
@@ -42,19 +42,19 @@ def barrier(comm: Channel) -> Steps:
 def bcast(comm: Channel, obj: Any, root: int = 0) -> Steps:
     """Return the object of `root` on every rank."""
     check_root(comm, root)
-    data: Any = _dumped(obj) if comm.rank == root else None
+    data: Any = dumps(obj) if comm.rank == root else None
     tag = comm.calls.begin("bcast", root)
     parent, children = tree(comm, root)
     if parent is not None:
         data = yield from receive(comm.receive_bytes(parent, tag))
     yield from wait_all([comm.Isend(data, child, tag) for child in children])
-    return pickle.loads(data)
+    return loads(data)
 
 
 def gather(comm: Channel, sendobj: Any, root: int = 0) -> Steps:
     """Return the objects of all ranks, by rank, on `root`; None elsewhere."""
     check_root(comm, root)
-    sent = _dumped(sendobj)
+    sent = dumps(sendobj)
     tag = comm.calls.begin("gather", root)
     sources = range(comm.size) if comm.rank == root else []
     receives = [comm.irecv(None, source, tag) for source in sources]
@@ -65,7 +65,7 @@ def gather(comm: Channel, sendobj: Any, root: int = 0) -> Steps:
 
 def allgather(comm: Channel, sendobj: Any) -> Steps:
     """Return the objects of all ranks, by rank, on every rank."""
-    pickles = [_dumped(sendobj)]  # of this rank and those behind it: twice as many in every round
+    pickles = [dumps(sendobj)]  # of this rank and those behind it: twice as many in every round
     tag = comm.calls.begin("allgather")
     for distance in powers_of_two(comm.size):
         wanted = min(distance, comm.size - distance)
@@ -74,14 +74,14 @@ def allgather(comm: Channel, sendobj: Any) -> Steps:
         pickles += yield from receive(request)
         yield send
     start = comm.size - comm.rank
-    return [pickle.loads(data) for data in pickles[start:] + pickles[:start]]
+    return [loads(data) for data in pickles[start:] + pickles[:start]]
 
 
 def scatter(comm: Channel, sendobj: Sequence[Any] | None, root: int = 0) -> Steps:
     """Return the item of this rank from the list that `root` gives."""
     check_root(comm, root)
     items = check_items(sendobj, comm.size) if comm.rank == root else []
-    pickles = [_dumped(item) for item in items]
+    pickles = [dumps(item) for item in items]
     tag = comm.calls.begin("scatter", root)
     request = comm.irecv(None, root, tag)
     sends = [comm.Isend(data, r, tag) for r, data in enumerate(pickles)]
@@ -92,7 +92,7 @@ def scatter(comm: Channel, sendobj: Sequence[Any] | None, root: int = 0) -> Step
 
 def alltoall(comm: Channel, sendobj: Sequence[Any]) -> Steps:
     """Give item r to rank r; return what every rank gave to this one, by rank."""
-    pickles = [_dumped(item) for item in check_items(sendobj, comm.size)]
+    pickles = [dumps(item) for item in check_items(sendobj, comm.size)]
     tag = comm.calls.begin("alltoall")
     receives = [comm.irecv(None, r, tag) for r in range(comm.size)]
     sends = [comm.Isend(data, r, tag) for r, data in enumerate(pickles)]
@@ -165,9 +165,5 @@ def _prefix(comm: Channel, tag: int, obj: Any, op: Combine, result: list[Any]) -
     return result[0] if result else None
 
 
-def _dumped(obj: Any) -> bytes:
-    return pickle.dumps(obj, pickle.HIGHEST_PROTOCOL)
-
-
 def _copy(obj: Any) -> Any:
-    return obj if type(obj) in _IMMUTABLE else pickle.loads(_dumped(obj))
+    return obj if type(obj) in _IMMUTABLE else loads(dumps(obj))

@@ -11,8 +11,8 @@ from parcompute.comm.process.completion import RequestLists
 from parcompute.comm.process.engine import Engine
 from parcompute.comm.process.failures import ERR_TRUNCATE, Exception
 from parcompute.comm.process.mailbox import Key
-from parcompute.comm.process.pickles import loads
 from parcompute.comm.process.outbox import RECEIPTS, Outbox
+from parcompute.comm.process.pickles import loads
 from parcompute.comm.process.ring import HEADER, RECEIPT_SHIFT
 
 
