@@ -298,3 +298,18 @@ def check_types_know_their_size(comm: Any) -> None:
     assert {name: getattr(mpi, name).Get_size() for name in sizes} == sizes
     assert mpi.DOUBLE_INT.Get_size() == 12
     assert mpi.DOUBLE_INT.Get_extent() == (0, 16)
+
+
+def check_large_message_before_its_receive(comm: Any) -> None:
+    sent = np.arange((9 << 20) // 8, dtype=np.int64) + comm.rank
+    sends = [comm.Isend(sent, right(comm), 4), comm.isend(sent[::2], right(comm), 5)]
+    comm.Barrier()
+    found = status(comm)
+    comm.Probe(left(comm), 4, found)
+    assert found.Get_count() == sent.nbytes
+    got = np.zeros_like(sent)
+    message = comm.mprobe(left(comm), 5)
+    comm.Recv(got, left(comm), 4)
+    assert (got == sent - comm.rank + left(comm)).all()
+    assert (message.recv() == got[::2]).all()
+    type(sends[0]).waitall(sends)

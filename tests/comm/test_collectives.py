@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from parcompute.comm.process import buffer_reductions
-from parcompute.comm.process.ops import Op
 from parcompute.comm.process.job import launch
+from parcompute.comm.process.ops import Op
 
 
 def sums_in_all_ways(comm):

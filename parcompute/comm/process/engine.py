@@ -14,7 +14,8 @@ from parcompute.comm.process.inbox import Inbox, Taken
 from parcompute.comm.process.mailbox import Mailbox
 from parcompute.comm.process.memory import Segment
 from parcompute.comm.process.outbox import Outbox, Receipt, RingOutbox, SelfOutbox
-from parcompute.comm.process.ring import Doorbell, Inlet, Outlet
+from parcompute.comm.process.remote import Reader
+from parcompute.comm.process.ring import Doorbell, Inlet, Outlet, segment_bytes
 from parcompute.errors import ParcomputeError
 
 _RECEIPT_NUMBERS = 1 << 20
@@ -50,6 +51,7 @@ class Wiring(NamedTuple):
                 outlet = Outlet(memory, ranks, (rank, peer), bells[rank], bells[peer])
                 inlet = Inlet(memory, ranks, (peer, rank), bells[rank], bells[peer])
                 engine.connect(peer, outlet, inlet)
+        engine.reader = Reader(memory[segment_bytes(ranks) :], rank)
         return engine
 
 
@@ -80,7 +82,8 @@ class Engine:
         self.rank = rank
         self.size = size
         self.abort = abort
-        self.mailbox = Mailbox(self._acknowledge)
+        self.mailbox = Mailbox(self._acknowledge, self._read)
+        self.reader: Reader | None = None
         self._receipts = 0
         self.next_context = 0
         self._acquire = doorbell.acquire
@@ -102,6 +105,14 @@ class Engine:
         """Return a number for the receipt of a synchronous message."""
         self._receipts = self._receipts % _RECEIPT_NUMBERS + 1
         return self._receipts
+
+    def reads_from(self, peer: int) -> bool:
+        """Say whether this rank and `peer` can read each other's memory."""
+        return self.reader is not None and peer != self.rank and self.reader.reaches(peer)
+
+    def _read(self, peer: int, address: int, target: memoryview) -> None:
+        assert self.reader is not None
+        self.reader.read(peer, address, target)
 
     def _acknowledge(self, source: int, receipt: int) -> None:
         self.outboxes[source].start(Receipt(receipt))

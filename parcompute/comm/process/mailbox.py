@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG
-from parcompute.comm.process.ring import LARGEST, RECEIPT_SHIFT
+from parcompute.comm.process.ring import ADDRESS, DIRECT, LARGEST, RECEIPT_SHIFT
 
 Key = tuple[int, int, int]
 """Source, context, tag."""
@@ -36,15 +36,21 @@ class Receive(Sink, Protocol):
 class Arrival:
     """A message that came before its receive was posted."""
 
-    __slots__ = ("complete", "data", "key", "order", "receipt", "receive")
+    __slots__ = ("complete", "data", "direct", "key", "order", "receipt", "receive")
 
     def __init__(self, key: Key, order: int) -> None:
         self.key = key
         self.order = order
         self.data = memoryview(b"")
         self.complete = False
+        self.direct: Direct | None = None  # it lies in the sender's memory
         self.receipt = 0  # number of the receipt that the sender waits for
         self.receive: Sink | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the message."""
+        return self.direct.nbytes if self.direct is not None else len(self.data)
 
     def accept(self, source: int, tag: int, data: memoryview) -> None:
         """Keep a copy of a whole message."""
@@ -65,16 +71,66 @@ class Arrival:
     def hand_over(self, receive: Sink) -> None:
         """Give the message to `receive`, now or when it is complete."""
         self.receive = receive
-        if not self.complete:
-            return
-        receive.accept(self.key[0], self.key[2], self.data)
+        if self.direct is not None:
+            self.direct.into(receive)
+        elif self.complete:
+            receive.accept(self.key[0], self.key[2], self.data)
+
+
+class Direct:
+    """A message that lies in the memory of its sender, until a receive reads it from there."""
+
+    def __init__(self, mailbox: Mailbox, key: Key, receipt: int, nbytes: int) -> None:
+        self._mailbox = mailbox
+        self._key = key
+        self._receipt = receipt
+        self._address = memoryview(bytearray(ADDRESS.size))
+        self.nbytes = nbytes
+
+    def accept(self, source: int, tag: int, data: memoryview) -> None:
+        """Take the address."""
+        self._address[:] = data
+        self.finish(source, tag, len(data))
+
+    def landing(self, nbytes: int) -> memoryview:
+        """Return where the address goes."""
+        return self._address
+
+    def finish(self, source: int, tag: int, nbytes: int) -> None:
+        """Match the message with a receive, or keep it where it is."""
+        sink = self._mailbox.sink_for(self._key)
+        if isinstance(sink, Arrival):
+            sink.direct = self
+        else:
+            self.into(sink)
+
+    def into(self, sink: Sink) -> None:
+        """Read the message, and say so to its sender."""
+        source, _, tag = self._key
+        (address,) = ADDRESS.unpack(self._address)
+        self._mailbox.read(source, address, sink.landing(self.nbytes))
+        sink.finish(source, tag, self.nbytes)
+        self._mailbox.acknowledge(source, self._receipt)
 
 
 class Mailbox:
-    """The posted receives and the early messages of one rank."""
+    """The posted receives and the early messages of one rank.
 
-    def __init__(self, acknowledge: Callable[[int, int], None]) -> None:
-        self._acknowledge = acknowledge  # sends (to this rank, this receipt)
+    Parameters
+    ----------
+    acknowledge : callable
+        ``acknowledge(rank, receipt)`` sends a receipt.
+    read : callable
+        ``read(rank, address, target)`` copies from the memory of another rank.
+    """
+
+    def __init__(
+        self,
+        acknowledge: Callable[[int, int], None],
+        read: Callable[[int, int, memoryview], None],
+    ) -> None:
+        self.acknowledge = acknowledge
+        self.read = read
         self._posted: dict[Key, deque[Receive]] = {}
         self._wild: list[Receive] = []  # posted with ANY_SOURCE or ANY_TAG
         self._early: dict[Key, deque[Arrival]] = {}
@@ -114,7 +170,7 @@ class Mailbox:
         if not queue:
             del self._early[arrival.key]
         if arrival.receipt:
-            self._acknowledge(arrival.key[0], arrival.receipt)
+            self.acknowledge(arrival.key[0], arrival.receipt)
         return arrival
 
     def withdraw(self, receive: Receive) -> bool:
@@ -133,7 +189,7 @@ class Mailbox:
         if isinstance(sink, Arrival):
             sink.receipt = receipt
         else:
-            self._acknowledge(key[0], receipt)
+            self.acknowledge(key[0], receipt)
         return sink
 
     def sink_for(self, key: Key) -> Sink:
@@ -179,4 +235,7 @@ def sink_of(mailbox: Mailbox, key: Key, size: int) -> tuple[Sink, int]:
     """Return what takes the message, and its size in bytes."""
     if size <= LARGEST:
         return mailbox.sink_for(key), size
-    return mailbox.synchronous_sink_for(key, size >> RECEIPT_SHIFT), size & LARGEST
+    receipt, nbytes = (size & ~DIRECT) >> RECEIPT_SHIFT, size & LARGEST
+    if size & DIRECT:
+        return Direct(mailbox, key, receipt, nbytes), ADDRESS.size
+    return mailbox.synchronous_sink_for(key, receipt), nbytes

@@ -14,6 +14,7 @@ from parcompute.comm.process.mailbox import Arrival, Key
 from parcompute.comm.process.pickles import dumps, loads
 from parcompute.comm.process.probe import Look, Message
 from parcompute.comm.process.requests import (
+    DirectSend,
     NullRequest,
     ObjectRequest,
     RecvRequest,
@@ -22,6 +23,8 @@ from parcompute.comm.process.requests import (
     SynchronousSend,
 )
 from parcompute.comm.process.ring import HEADER, HEADER_BYTES, LARGEST
+
+_DIRECT = 8 << 20  # bytes from which one copy by the kernel takes less time than two through a ring
 
 
 class PointToPoint:
@@ -83,7 +86,10 @@ class PointToPoint:
             return NullRequest(self._engine, receives=False)
         _check("dest", dest, self._size)
         _check("tag", tag, TAG_UB + 1)
-        return kind(self._engine, self._members[dest], self._context, tag, as_bytes(buf))
+        data = as_bytes(buf)
+        if len(data) >= _DIRECT and self._engine.reads_from(self._members[dest]):
+            kind = DirectSend
+        return kind(self._engine, self._members[dest], self._context, tag, data)
 
     def Recv_init(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Any:
         """Return a persistent request that receives into `buf` at each start."""

@@ -53,7 +53,7 @@ class Look:
         arrival = self._engine.mailbox.peek(self._key)
         assert arrival is not None
         source, _, tag = arrival.key
-        status.set(self._members.index(source), tag, len(arrival.data))
+        status.set(self._members.index(source), tag, arrival.nbytes)
 
 
 class Message:

@@ -13,7 +13,8 @@ from parcompute.comm.process.failures import ERR_TRUNCATE, Exception
 from parcompute.comm.process.mailbox import Key
 from parcompute.comm.process.outbox import RECEIPTS, Outbox
 from parcompute.comm.process.pickles import loads
-from parcompute.comm.process.ring import HEADER, RECEIPT_SHIFT
+from parcompute.comm.process.remote import address_of
+from parcompute.comm.process.ring import ADDRESS, DIRECT, HEADER, RECEIPT_SHIFT
 
 
 class Request(RequestLists):
@@ -161,6 +162,16 @@ class SynchronousSend(Request):
         self._send.Start()
 
 
+class DirectSend(SynchronousSend):
+    """A large message that the other rank reads from the memory of this one."""
+
+    def __init__(self, engine: Engine, dest: int, context: int, tag: int, data: memoryview) -> None:
+        address = memoryview(ADDRESS.pack(address_of(data)))
+        super().__init__(engine, dest, context, tag, address)
+        self._start_of_header = context, tag, len(data) | DIRECT
+        self._receipt.sent = data  # stays until it was read, even if nobody waits for that
+
+
 class RecvRequest(Request):
     """A message into a buffer; restarted with `Start`.
 
@@ -184,6 +195,7 @@ class RecvRequest(Request):
         self.order = 0
         self._data = data
         self._members = range(engine.size) if members is None else members
+        self.sent: memoryview | None = None  # what it is the receipt of
         self._came = key[0], key[2], 0
         self._cancelled = False
 

@@ -18,6 +18,18 @@ HEADER = struct.Struct("=iiQ")
 RECEIPT_SHIFT = 40
 """A synchronous message has the number of its receipt in the size, from this bit on."""
 
+DIRECT = 1 << 62
+"""In the size of a message that lies in the sender's memory: the ring has its address only."""
+
+DIRECT = 1 << 62
+"""In the size of a message that lies in the sender's memory: the ring has its address only."""
+
+DIRECT = 1 << 62
+"""In the size of a message that lies in the sender's memory: the ring has its address only."""
+
+ADDRESS = struct.Struct("=Q")
+"""Where such a message lies."""
+
 LARGEST = (1 << RECEIPT_SHIFT) - 1
 """The largest message, in bytes."""
 

@@ -22,6 +22,7 @@ from parcompute.comm.process.engine import Wiring
 from parcompute.comm.process.memory import Segment
 from parcompute.comm.process.processes import Processes
 from parcompute.comm.process.rank import CONNECTED, LEAVE, Report
+from parcompute.comm.process.remote import directory_bytes
 from parcompute.comm.process.ring import segment_bytes
 
 _GRACE = 0.2  # seconds in which other ranks may report the same error
@@ -54,7 +55,7 @@ class Supervisor:
         self.ranks = ranks
         self.reports: dict[int, Report] = {}  # on the function that runs, or ran last
         self._lasting, self._grace = lasting, grace
-        self._segment = Segment(segment_bytes(ranks))
+        self._segment = Segment(segment_bytes(ranks) + directory_bytes(ranks))
         bells = [get_context("spawn").Semaphore(0) for _ in range(ranks)]
         wiring = Wiring(self._segment, bells, spin=ranks <= usable_cpus())
         self._wiring: Wiring | None = wiring

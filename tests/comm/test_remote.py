@@ -1,0 +1,42 @@
+"""Reading the memory of another process."""
+
+from __future__ import annotations
+
+import pytest
+
+from parcompute.comm.process.job import launch
+from parcompute.comm.process.remote import Reader, address_of, directory_bytes
+
+
+@pytest.fixture
+def directory():
+    return memoryview(bytearray(directory_bytes(3)))
+
+
+def test_reads_what_is_at_an_address(directory):
+    reader = Reader(directory, 1)
+    target = bytearray(5)
+    reader.read(1, address_of(memoryview(b"large message")), memoryview(target))
+    assert target == b"large"
+
+
+def test_a_rank_that_has_not_yet_come_is_not_reached(directory):
+    assert not Reader(directory, 0).reaches(2)
+
+
+def test_a_process_that_cannot_be_read_is_not_reached(directory):
+    reader = Reader(directory, 0)
+    Reader(directory, 2)
+    directory.cast("Q")[4] = 2**31 - 1  # no such process
+    assert not reader.reaches(2)
+    with pytest.raises(OSError, match="memory of rank 2 cannot be read"):
+        reader.read(2, 8, memoryview(bytearray(1)))
+
+
+def _everyone_reaches_everyone(comm):
+    comm.barrier()
+    return all(comm._engine.reads_from(peer) for peer in range(comm.size) if peer != comm.rank)
+
+
+def test_ranks_of_a_job_reach_each_other():
+    assert launch(_everyone_reaches_everyone, ranks=3) == [True] * 3
