@@ -127,6 +127,10 @@ def _no_receipt(source, receipt):
     raise AssertionError("no message here is synchronous")
 
 
+def _no_reading(rank, address, target):
+    raise AssertionError("no message here lies in the memory of its sender")
+
+
 def _arrive(mailbox, source, tag, body=b"", context=0):
     sink = mailbox.sink_for((source, context, tag))
     sink.landing(len(body))[:] = body
@@ -134,7 +138,7 @@ def _arrive(mailbox, source, tag, body=b"", context=0):
 
 
 def test_early_messages_are_taken_in_order_of_arrival():
-    mailbox = Mailbox(_no_receipt)
+    mailbox = Mailbox(_no_receipt, _no_reading)
     for source, tag, body in ((2, 7, b"a"), (1, 7, b"b"), (2, 8, b"c"), (2, 7, b"d")):
         _arrive(mailbox, source, tag, body)
     wanted = [(2, ANY_TAG), (ANY_SOURCE, 7), (ANY_SOURCE, ANY_TAG), (2, 7)]
@@ -145,7 +149,7 @@ def test_early_messages_are_taken_in_order_of_arrival():
 
 
 def test_receives_are_served_in_the_order_they_were_posted():
-    mailbox = Mailbox(_no_receipt)
+    mailbox = Mailbox(_no_receipt, _no_reading)
     wanted = [(1, 7), (ANY_SOURCE, 7), (1, 7), (1, ANY_TAG)]
     receives = [_Receive(source, tag) for source, tag in wanted]
     for receive in receives:
@@ -156,7 +160,7 @@ def test_receives_are_served_in_the_order_they_were_posted():
 
 
 def test_contexts_do_not_mix():
-    mailbox = Mailbox(_no_receipt)
+    mailbox = Mailbox(_no_receipt, _no_reading)
     receive = _Receive(ANY_SOURCE, ANY_TAG, context=4)
     mailbox.post(receive)
     _arrive(mailbox, 1, 7, b"other", context=2)
@@ -166,7 +170,7 @@ def test_contexts_do_not_mix():
 
 
 def test_receive_posted_while_its_message_is_coming():
-    mailbox, receive = Mailbox(_no_receipt), _Receive(1, 7)
+    mailbox, receive = Mailbox(_no_receipt, _no_reading), _Receive(1, 7)
     sink = mailbox.sink_for((1, 0, 7))
     sink.landing(2)[:] = b"hi"
     mailbox.post(receive)
