@@ -77,6 +77,12 @@ def _divisors(size: int) -> tuple[int, ...]:
     return (*small, *large)
 
 
+def balanced_dims(size: int, axes: int) -> Index:
+    """Return the ranks along each axis that are as equal as can be, largest first."""
+    descending = (dims for dims in _factorisations(size, axes) if list(dims) == sorted(dims)[::-1])
+    return min(descending)
+
+
 def _halo_cells(shape: Index, dims: Index, periods: tuple[bool, ...]) -> int:
     """Cells of all cut planes: what one exchange of width 1 sends in one direction."""
     cells = prod(shape)

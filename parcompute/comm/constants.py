@@ -31,9 +31,20 @@ class InPlace:
 IN_PLACE = InPlace()
 """Instead of a send buffer: the data are in the receive buffer already."""
 
+IDENT, CONGRUENT, SIMILAR, UNEQUAL = range(4)
+"""How communicators and groups compare."""
+
+CART = 2
+"""The topology of a Cartesian communicator."""
+
+COMM_TYPE_SHARED = 1
+"""Split_type: by shared memory."""
+
+SELF_CONTEXT = -4
+"""Context of the messages in COMM_SELF; -3 is that of its collective calls."""
+
 _CALLS = """
-Accept Bsend Bsend_init Clone Connect Create Create_cart Create_dist_graph Create_graph Create_group
-Ibsend Idup Irsend Rsend Spawn Split Split_type
+Accept Bsend Bsend_init Connect Create_dist_graph Create_graph Ibsend Idup Irsend Rsend Spawn
 """
 
 UNSUPPORTED = frozenset(_CALLS.split())

@@ -1,21 +1,40 @@
-"""The names of ``mpi4py.MPI`` that the serial and the process engine have."""
+"""The names of ``mpi4py.MPI`` that the serial and the process engine have.
+
+``from parcompute import MPI`` gives this module where no MPI launcher started the program.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, IN_PLACE, PROC_NULL, TAG_UB, UNDEFINED
-from parcompute.comm.process.datatypes import PREDEFINED, Datatype
-from parcompute.comm.process.failures import (
-    ERR_ARG,
-    ERR_OP,
-    ERR_RANK,
-    ERR_ROOT,
-    ERR_TAG,
-    ERR_TRUNCATE,
-    SUCCESS,
-    Exception,
+from parcompute.comm.constants import (
+    ANY_SOURCE,
+    ANY_TAG,
+    CART,
+    COMM_TYPE_SHARED,
+    CONGRUENT,
+    IDENT,
+    IN_PLACE,
+    PROC_NULL,
+    SIMILAR,
+    UNDEFINED,
+    UNEQUAL,
 )
+from parcompute.comm.process import world
+from parcompute.comm.process.attributes import KEYVALS
+from parcompute.comm.process.cartesian import CartCommunicator, compute_dims
+from parcompute.comm.process.communicator import ProcessCommunicator
+from parcompute.comm.process.datatypes import PREDEFINED, Datatype
+from parcompute.comm.process.errorclasses import CLASSES, ERR_LASTCODE
+from parcompute.comm.process.failures import Exception
+from parcompute.comm.process.groups import Group
+from parcompute.comm.process.identity import (
+    ERRORS_ABORT,
+    ERRORS_ARE_FATAL,
+    ERRORS_RETURN,
+    Errhandler,
+)
+from parcompute.comm.process.null import COMM_NULL
 from parcompute.comm.process.ops import (
     BAND,
     BOR,
@@ -43,12 +62,17 @@ __all__ = [
     "BAND",
     "BOR",
     "BXOR",
-    "ERR_ARG",
-    "ERR_OP",
-    "ERR_RANK",
-    "ERR_ROOT",
-    "ERR_TAG",
-    "ERR_TRUNCATE",
+    "CART",
+    "COMM_NULL",
+    "COMM_TYPE_SHARED",
+    "CONGRUENT",
+    "ERRORS_ABORT",
+    "ERRORS_ARE_FATAL",
+    "ERRORS_RETURN",
+    "ERR_LASTCODE",
+    "GROUP_EMPTY",
+    "GROUP_NULL",
+    "IDENT",
     "IN_PLACE",
     "LAND",
     "LOR",
@@ -61,23 +85,40 @@ __all__ = [
     "PROC_NULL",
     "PROD",
     "REPLACE",
-    "SUCCESS",
+    "SIMILAR",
     "SUM",
-    "TAG_UB",
     "UNDEFINED",
+    "UNEQUAL",
+    "Cartcomm",
+    "Comm",
+    "Compute_dims",
     "Datatype",
+    "Errhandler",
     "Exception",
+    "Group",
+    "Intracomm",
     "Message",
     "Op",
     "Prequest",
     "Request",
     "Status",
+    "Topocomm",
 ]
 
+Comm = Intracomm = ProcessCommunicator
+Cartcomm = Topocomm = CartCommunicator
 Prequest = Request
+Compute_dims = compute_dims
+GROUP_EMPTY = Group(())
+GROUP_NULL = Group()
+
+_VALUES: dict[str, Any] = {**PREDEFINED, **CLASSES, **KEYVALS}
+_MADE_ON_DEMAND = {"COMM_WORLD": world.world, "COMM_SELF": world.alone}
 
 
 def __getattr__(name: str) -> Any:
-    if name in PREDEFINED:
-        return PREDEFINED[name]
+    if name in _MADE_ON_DEMAND:
+        return _MADE_ON_DEMAND[name]()
+    if name in _VALUES:
+        return _VALUES[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,9 +12,24 @@ import numpy as np
 import pytest
 
 from parcompute.comm import mpi
-from tests.comm import contract_collectives, contract_messages, contract_ops, contract_reductions
+from tests.comm import (
+    contract_cartesian,
+    contract_collectives,
+    contract_groups,
+    contract_messages,
+    contract_ops,
+    contract_reductions,
+)
 from tests.comm.common import left, names, own, right, status
 
+_MODULES = (
+    contract_messages,
+    contract_collectives,
+    contract_reductions,
+    contract_ops,
+    contract_groups,
+    contract_cartesian,
+)
 BIG = 8 << 20
 
 
@@ -288,8 +303,9 @@ def check_bad_buffers(comm: Any) -> None:
 
 
 def checks() -> list[Any]:
-    modules = contract_messages, contract_collectives, contract_reductions, contract_ops
-    found = {name: value for module in modules for name, value in vars(module).items()} | globals()
+    found = dict(globals())
+    for module in _MODULES:
+        found |= vars(module)
     return [value for name, value in found.items() if name.startswith("check_")]
 
 

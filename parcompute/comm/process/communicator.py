@@ -1,4 +1,3 @@
-# ruff: noqa: N802 (the names are mpi4py's)
 """The communicator of the serial and the process engine."""
 
 from __future__ import annotations
@@ -8,16 +7,15 @@ from typing import Any
 
 from parcompute.comm.constants import UNSUPPORTED
 from parcompute.comm.process.channel import Channel
-from parcompute.comm.process.collective_calls import CollectiveCalls
 from parcompute.comm.process.engine import Engine
-from parcompute.comm.process.point_to_point import PointToPoint
+from parcompute.comm.process.family import Family
 
 
 class UnsupportedCallError(NotImplementedError, AttributeError):
     """A call of mpi4py that this engine does not have; ``hasattr`` says False."""
 
 
-class ProcessCommunicator(CollectiveCalls, PointToPoint):
+class ProcessCommunicator(Family):
     """A subset of mpi4py's ``Intracomm``, see `parcompute.comm.protocol.Communicator`."""
 
     def __init__(
@@ -27,19 +25,6 @@ class ProcessCommunicator(CollectiveCalls, PointToPoint):
         super().__init__(engine, context, members)
         self._hidden = Channel(engine, context + 1, members)
         engine.next_context = max(engine.next_context, context + 2)
-
-    def Dup(self) -> ProcessCommunicator:
-        """Return a communicator of the same ranks whose messages never meet those of this one."""
-        context = self.allreduce(self._engine.next_context, max)
-        return ProcessCommunicator(self._engine, context, self._members)
-
-    def Free(self) -> None:
-        """Give the communicator up (all ranks together)."""
-        self.barrier()
-
-    def Abort(self, errorcode: int = 0) -> Any:
-        """End the job at once with this exit code."""
-        self._engine.abort(errorcode)
 
     def __getattr__(self, name: str) -> Any:
         if name in UNSUPPORTED:

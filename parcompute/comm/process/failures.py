@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from parcompute.comm.process.errorclasses import sentence_of
 from parcompute.errors import ParcomputeError
 
-SUCCESS, ERR_COUNT, ERR_TAG, ERR_RANK, ERR_ROOT = 0, 2, 4, 6, 7  # as in MPICH
-ERR_OP, ERR_ARG, ERR_TRUNCATE = 9, 12, 14
+SUCCESS, ERR_BUFFER, ERR_COUNT, ERR_TYPE, ERR_TAG, ERR_COMM, ERR_RANK, ERR_ROOT = range(8)
+ERR_GROUP, ERR_OP, ERR_TOPOLOGY, ERR_DIMS, ERR_ARG, ERR_UNKNOWN, ERR_TRUNCATE = range(8, 15)
+ERR_REQUEST, ERR_KEYVAL = 19, 48
 
 
 class Exception(ParcomputeError, RuntimeError):
@@ -24,15 +26,30 @@ class Exception(ParcomputeError, RuntimeError):
         super().__init__(ierr, sentence)
 
     def __str__(self) -> str:
-        return str(self.args[1])
+        return str(self.args[1]) or sentence_of(self.error_class)
+
+    @property
+    def error_class(self) -> int:
+        """The error class."""
+        return int(self.args[0])
+
+    @property
+    def error_code(self) -> int:
+        """The error code: the error class."""
+        return self.error_class
+
+    @property
+    def error_string(self) -> str:
+        """The sentence."""
+        return str(self)
 
     def Get_error_class(self) -> int:
         """Return the error class."""
-        return int(self.args[0])
+        return self.error_class
 
     def Get_error_code(self) -> int:
         """Return the error code: the error class."""
-        return int(self.args[0])
+        return self.error_class
 
     def Get_error_string(self) -> str:
         """Return the sentence."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from parcompute.comm.constants import SELF_CONTEXT
+
 _of_rank: Any = None
 
 
@@ -32,3 +34,12 @@ def _alone() -> Any:
     from parcompute.comm.serial import serial
 
     return serial()
+
+
+@cache
+def alone() -> Any:
+    """Return the communicator of this rank only, ``MPI.COMM_SELF``."""
+    from parcompute.comm.process.communicator import ProcessCommunicator
+
+    engine = world()._engine
+    return ProcessCommunicator(engine, SELF_CONTEXT, [engine.rank])
