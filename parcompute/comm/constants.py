@@ -37,6 +37,9 @@ IDENT, CONGRUENT, SIMILAR, UNEQUAL = range(4)
 CART = 2
 """The topology of a Cartesian communicator."""
 
+ORDER_C, ORDER_FORTRAN = 56, 57
+"""Which axis of an array varies fastest: the last, the first."""
+
 COMM_TYPE_SHARED = 1
 """Split_type: by shared memory."""
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from parcompute.comm.constants import (
@@ -15,6 +16,8 @@ from parcompute.comm.constants import (
     CONGRUENT,
     IDENT,
     IN_PLACE,
+    ORDER_C,
+    ORDER_FORTRAN,
     PROC_NULL,
     SIMILAR,
     UNDEFINED,
@@ -24,7 +27,7 @@ from parcompute.comm.process import world
 from parcompute.comm.process.attributes import KEYVALS
 from parcompute.comm.process.cartesian import CartCommunicator, compute_dims
 from parcompute.comm.process.communicator import ProcessCommunicator
-from parcompute.comm.process.datatypes import PREDEFINED, Datatype
+from parcompute.comm.process.datatypes import PREDEFINED, TYPEDICT, Datatype
 from parcompute.comm.process.errorclasses import CLASSES, ERR_LASTCODE
 from parcompute.comm.process.failures import Exception
 from parcompute.comm.process.groups import Group
@@ -82,6 +85,8 @@ __all__ = [
     "MIN",
     "MINLOC",
     "NO_OP",
+    "ORDER_C",
+    "ORDER_FORTRAN",
     "PROC_NULL",
     "PROD",
     "REPLACE",
@@ -112,8 +117,8 @@ Compute_dims = compute_dims
 GROUP_EMPTY = Group(())
 GROUP_NULL = Group()
 
-_VALUES: dict[str, Any] = {**PREDEFINED, **CLASSES, **KEYVALS}
-_MADE_ON_DEMAND = {"COMM_WORLD": world.world, "COMM_SELF": world.alone}
+_VALUES: dict[str, Any] = {**PREDEFINED, **CLASSES, **KEYVALS, "_typedict": TYPEDICT}
+_MADE_ON_DEMAND: dict[str, Callable[[], Any]] = {"COMM_WORLD": world.world, "COMM_SELF": world.alone}
 
 
 def __getattr__(name: str) -> Any:

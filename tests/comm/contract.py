@@ -15,6 +15,7 @@ from parcompute.comm import mpi
 from tests.comm import (
     contract_cartesian,
     contract_collectives,
+    contract_datatypes,
     contract_groups,
     contract_messages,
     contract_ops,
@@ -29,6 +30,7 @@ _MODULES = (
     contract_ops,
     contract_groups,
     contract_cartesian,
+    contract_datatypes,
 )
 BIG = 8 << 20
 

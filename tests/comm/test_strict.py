@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from parcompute.comm import names as mpi
@@ -10,6 +11,9 @@ from parcompute.comm.serial import serial
 COMM = serial()
 GROUP = COMM.group
 CART = COMM.Create_cart([1, 1])
+ROOM = np.zeros(9)
+COLUMN = mpi.DOUBLE.Create_vector(3, 1, 4).Commit()
+UNFINISHED = mpi.DOUBLE.Create_vector(3, 1, 4)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +32,14 @@ CART = COMM.Create_cart([1, 1])
         ("ERR_ARG", CART.Get_cart_rank, ([0, 5],)),
         ("ERR_ARG", COMM.Split, (-1,)),
         ("ERR_ARG", COMM.Split_type, (77,)),
+        ("ERR_ARG", COMM.Isend, ([ROOM, 2, COLUMN], 0)),
+        ("ERR_ARG", COMM.Isend, ([ROOM, 1, 1, COLUMN], 0)),
+        ("ERR_ARG", COMM.Isend, ([ROOM, -1, COLUMN], 0)),
+        ("ERR_ARG", COMM.Irecv, ([ROOM.tobytes(), 1, COLUMN], 0)),
+        ("ERR_ARG", COMM.Irecv, (ROOM.tobytes(), 0)),
+        ("ERR_TYPE", COMM.Isend, ([ROOM, 1, UNFINISHED], 0)),
+        ("ERR_TYPE", mpi.DOUBLE.Free, ()),
+        ("ERR_ARG", mpi.DOUBLE.Create_subarray, ([4], [3], [2])),
         ("ERR_GROUP", COMM.Create, (mpi.Group([0, 3], 0),)),
     ],
     ids=str,
@@ -36,3 +48,9 @@ def test_refused(error_class, call, arguments):
     with pytest.raises(mpi.Exception) as caught:
         call(*arguments)
     assert caught.value.Get_error_class() == getattr(mpi, error_class)
+
+
+def test_half_precision():
+    got = np.zeros(3, "e")
+    COMM.Sendrecv(np.arange(3, dtype="e"), 0, 0, [got, mpi.FLOAT16_T], 0, 0)
+    assert got.tolist() == [0, 1, 2]

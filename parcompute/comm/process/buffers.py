@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parcompute.comm.process.datatypes import Datatype, as_dtype
-from parcompute.comm.process.failures import ArgumentError
-
-Array = np.ndarray[Any, Any]
+from parcompute.comm.process.failures import ERR_TYPE, ArgumentError
+from parcompute.comm.process.layouts import Array as Array
+from parcompute.comm.process.layouts import Layout, Region, Scattered, Strided
 
 
 class Spec(NamedTuple):
@@ -48,6 +48,20 @@ def parse(buffer: Any) -> Spec:
     )
 
 
+class GapsError(ArgumentError):
+    """A datatype leaves gaps: its items have to be packed first, which some calls do.
+
+    Attributes
+    ----------
+    region : Region
+        What packs and unpacks them.
+    """
+
+    def __init__(self, region: Region) -> None:
+        super().__init__(ERR_TYPE, "this call takes no datatype that leaves gaps: copy the data")
+        self.region = region
+
+
 def as_bytes(buffer: Any) -> memoryview:
     """Return the bytes of a contiguous buffer, without a copy.
 
@@ -55,8 +69,10 @@ def as_bytes(buffer: Any) -> memoryview:
     ------
     TypeError
         If it is no buffer, or holds Python objects.
+    GapsError
+        If its datatype leaves gaps.
     ValueError
-        If it is not C-contiguous, or shorter than the count says.
+        If it is not contiguous, or shorter than the count says.
     """
     try:
         view = memoryview(buffer)
@@ -72,21 +88,70 @@ def writable_bytes(buffer: Any) -> memoryview:
     data = as_bytes(buffer)
     if not data.readonly:
         return data
-    if len(data):
+    check_writable(not len(data))
+    return _empty()
+
+
+def check_writable(writable: bool) -> None:
+    """Raise `ArgumentError` for a buffer that nothing can be received into."""
+    if not writable:
         raise ArgumentError(
             sentence="expected a writable buffer to receive into, got a read-only one"
         )
-    return _empty()
 
 
 def _bytes_of_any(buffer: Any) -> memoryview:
     if isinstance(buffer, np.ndarray):
         return _array_bytes(buffer)
     if isinstance(buffer, list | tuple):
-        return _array_bytes(as_items(buffer))
+        spec = parse(buffer)
+        return _derived_bytes(spec) if is_derived(spec.kind) else _array_bytes(as_items(buffer))
     if buffer is None or not memoryview(buffer).nbytes:
         return _empty()
     raise ArgumentError(sentence=f"expected a C-contiguous buffer, got {type(buffer).__name__}")
+
+
+def is_derived(kind: Any) -> bool:
+    """Return whether it is a datatype made of others."""
+    return isinstance(kind, Datatype) and kind.dtype is None
+
+
+def memory_of(spec: Spec) -> tuple[Array, Layout]:
+    """Return the bytes of the data, and where in them the items of a derived datatype lie."""
+    spec.kind.check()
+    memory = np.frombuffer(as_bytes(spec.data), np.uint8)
+    count, extent = _items_in(memory, spec), spec.kind.extent
+    if not count or not spec.kind.size:
+        return memory[:0], Strided(0)
+    layout = spec.kind.layout.repeated(count, extent).moved(int(spec.displ or 0) * extent)
+    low, high = layout.bounds
+    if low < 0 or high > len(memory):
+        raise ArgumentError(
+            sentence=f"the datatype covers the bytes {low} … {high} of a buffer of {len(memory)}: "
+            "pass a larger buffer, or a smaller count or displacement"
+        )
+    return memory, layout
+
+
+def _items_in(memory: Array, spec: Spec) -> int:
+    if spec.count is not None:
+        if spec.count < 0:
+            raise ArgumentError(sentence=f"expected a count of 0 or more, got {spec.count}")
+        return int(spec.count)
+    extent = int(spec.kind.extent)
+    if extent <= 0 or len(memory) % extent:
+        raise ArgumentError(
+            sentence=f"give a count: a buffer of {len(memory)} bytes holds no whole number of "
+            f"items of {extent}"
+        )
+    return len(memory) // extent
+
+
+def _derived_bytes(spec: Spec) -> memoryview:
+    memory, layout = memory_of(spec)
+    if isinstance(layout, Scattered) or layout.shape:
+        raise GapsError(layout.region(memory))
+    return memory[layout.offset : layout.offset + layout.unit].data
 
 
 def as_items(buffer: Any) -> Array:
@@ -113,7 +178,7 @@ def all_items(spec: Spec) -> Array:
     if array.size == 0:
         return array.reshape(-1)
     _array_bytes(array)  # checks it
-    return array.reshape(-1)
+    return array.reshape(-1, order="A")
 
 
 def _array_of(data: Any) -> Array:
@@ -124,6 +189,8 @@ def _array_of(data: Any) -> Array:
 def _array_bytes(array: Array) -> memoryview:
     if array.dtype.hasobject:
         raise TypeError("an array of Python objects is no buffer: use the lowercase call for it")
+    if array.flags.f_contiguous:
+        array = array.T
     if not array.flags.c_contiguous:
         raise ArgumentError(
             sentence=f"expected a C-contiguous array, got strides {array.strides} for shape "

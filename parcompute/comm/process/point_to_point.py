@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, PROC_NULL, TAG_UB
-from parcompute.comm.process.buffers import as_bytes, writable_bytes
+from parcompute.comm.process.buffers import GapsError, as_bytes, writable_bytes
 from parcompute.comm.process.engine import Engine
 from parcompute.comm.process.failures import ERR_RANK, ERR_TAG, ArgumentError
 from parcompute.comm.process.mailbox import Arrival, Key
+from parcompute.comm.process.packed import (
+    PackedReceive,
+    PackedSend,
+    PackedSynchronousSend,
+    packed_bytes,
+)
 from parcompute.comm.process.pickles import dumps, loads
 from parcompute.comm.process.probe import Look, Message
 from parcompute.comm.process.requests import (
@@ -86,16 +92,24 @@ class PointToPoint:
             return NullRequest(self._engine, receives=False)
         _check("dest", dest, self._size)
         _check("tag", tag, TAG_UB + 1)
-        data = as_bytes(buf)
-        if len(data) >= _DIRECT and self._engine.reads_from(self._members[dest]):
+        member = self._members[dest]
+        try:
+            data = as_bytes(buf)
+        except GapsError as gaps:
+            packs = PackedSend if kind is SendRequest else PackedSynchronousSend
+            return packs(self._engine, member, self._context, tag, gaps.region)
+        if len(data) >= _DIRECT and self._engine.reads_from(member):
             kind = DirectSend
-        return kind(self._engine, self._members[dest], self._context, tag, data)
+        return kind(self._engine, member, self._context, tag, data)
 
     def Recv_init(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Any:
         """Return a persistent request that receives into `buf` at each start."""
         if source == PROC_NULL:
             return NullRequest(self._engine, receives=True)
-        data = writable_bytes(buf)
+        try:
+            data = writable_bytes(buf)
+        except GapsError as gaps:
+            return PackedReceive(self._engine, self._key(source, tag), gaps.region, self._members)
         return RecvRequest(self._engine, self._key(source, tag), data, self._members)
 
     def Isend(self, buf: Any, dest: int, tag: int = 0) -> Request:
@@ -120,7 +134,10 @@ class PointToPoint:
         """Send a buffer; return when it may be used again."""
         outbox = self._outboxes.get(dest)
         if outbox is not None and 0 <= tag <= TAG_UB:
-            data = as_bytes(buf)
+            try:
+                data = as_bytes(buf)
+            except GapsError as gaps:
+                data = gaps.region.packed()
             nbytes = len(data)
             header = HEADER.pack(self._context, tag, nbytes)
             if outbox.put(header, data, nbytes + HEADER_BYTES):
@@ -137,7 +154,11 @@ class PointToPoint:
         """Receive into a buffer; a longer message is an error."""
         inbox = self._inboxes.get(source)
         if inbox is not None and ANY_TAG <= tag <= TAG_UB:
-            data = writable_bytes(buf)
+            try:
+                data = writable_bytes(buf)
+            except GapsError:
+                self.Irecv(buf, source, tag).Wait(status)
+                return
             message = self._engine.next_message(inbox, self._context, tag, len(data))
             if message is not None:
                 came, nbytes = inbox.copy(message, data)
@@ -171,7 +192,7 @@ class PointToPoint:
         status: Any = None,
     ) -> None:
         """Send a buffer and receive into it."""
-        send = self.Isend(bytes(as_bytes(buf)), dest, sendtag)
+        send = self.Isend(packed_bytes(buf), dest, sendtag)
         self.Recv(buf, source, recvtag, status)
         send.Wait()
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from parcompute.comm.constants import ANY_TAG, PROC_NULL
-from parcompute.comm.process.buffers import as_bytes
+from parcompute.comm.process.buffers import GapsError, writable_bytes
 from parcompute.comm.process.engine import Engine
 from parcompute.comm.process.mailbox import Arrival, Key
+from parcompute.comm.process.packed import PackedReceive
 from parcompute.comm.process.requests import NullRequest, ObjectRequest, RecvRequest, Request
 
 
@@ -76,9 +77,11 @@ class Message:
         """Start to receive it into a buffer."""
         if self._arrival is None:
             return self._nothing()
-        return self._into(
-            RecvRequest(self._engine, self._arrival.key, as_bytes(buf), self._members)
-        )
+        key, members = self._arrival.key, self._members
+        try:
+            return self._into(RecvRequest(self._engine, key, writable_bytes(buf), members))
+        except GapsError as gaps:
+            return self._into(PackedReceive(self._engine, key, gaps.region, members))
 
     def irecv(self) -> Request:
         """Start to receive the object."""

@@ -46,7 +46,7 @@ class Status:
 
     def Get_count(self, datatype: Any = None) -> int:
         """Return the number of items of `datatype` (default: bytes); UNDEFINED if not whole."""
-        size = 1 if datatype is None else datatype.Get_size()
+        size = 1 if datatype is None else datatype.layout.size
         count, rest = divmod(self.count, size) if size else (0, self.count)
         return UNDEFINED if rest else count
 
