@@ -118,7 +118,10 @@ GROUP_EMPTY = Group(())
 GROUP_NULL = Group()
 
 _VALUES: dict[str, Any] = {**PREDEFINED, **CLASSES, **KEYVALS, "_typedict": TYPEDICT}
-_MADE_ON_DEMAND: dict[str, Callable[[], Any]] = {"COMM_WORLD": world.world, "COMM_SELF": world.alone}
+_MADE_ON_DEMAND: dict[str, Callable[[], Any]] = {
+    "COMM_WORLD": world.world,
+    "COMM_SELF": world.alone,
+}
 
 
 def __getattr__(name: str) -> Any:
