@@ -10,16 +10,15 @@ from typing import Any
 
 from parcompute.comm.constants import IN_PLACE
 from parcompute.comm.process.blocks import Block, copies, equal_blocks, typed_blocks, uneven_blocks
-from parcompute.comm.process.channel import Channel, Steps
+from parcompute.comm.process.channel import Channel, Steps, wait_all
 from parcompute.comm.process.failures import ERR_COUNT, ArgumentError
-from parcompute.comm.process.trees import check_root, tree, wait_all
 
 
 def bcast(comm: Channel, buf: Any, root: int = 0) -> Steps:
     """Fill the buffer of every rank with that of `root`."""
-    check_root(comm, root)
+    comm.check_root(root)
     tag = comm.calls.begin("Bcast", root)
-    parent, children = tree(comm, root)
+    parent, children = comm.tree(root)
     if parent is not None:
         yield from exchange(comm, tag, {}, {parent: buf})
     yield from exchange(comm, tag, dict.fromkeys(children, buf), {})
@@ -27,14 +26,14 @@ def bcast(comm: Channel, buf: Any, root: int = 0) -> Steps:
 
 def gather(comm: Channel, sendbuf: Any, recvbuf: Any, root: int = 0) -> Steps:
     """Put the buffers of all ranks into that of `root`, by rank."""
-    check_root(comm, root)
+    comm.check_root(root)
     blocks = equal_blocks(recvbuf, comm.size) if comm.rank == root else []
     return _gather(comm, "Gather", sendbuf, blocks, root)
 
 
 def gatherv(comm: Channel, sendbuf: Any, recvbuf: Any, root: int = 0) -> Steps:
     """Put the buffers of all ranks, which may differ in length, into that of `root`."""
-    check_root(comm, root)
+    comm.check_root(root)
     blocks = uneven_blocks(recvbuf, comm.size) if comm.rank == root else []
     return _gather(comm, "Gatherv", sendbuf, blocks, root)
 
@@ -49,14 +48,14 @@ def _gather(comm: Channel, name: str, sendbuf: Any, blocks: list[Block], root: i
 
 def scatter(comm: Channel, sendbuf: Any, recvbuf: Any, root: int = 0) -> Steps:
     """Fill the buffer of every rank with its block of that of `root`."""
-    check_root(comm, root)
+    comm.check_root(root)
     blocks = equal_blocks(sendbuf, comm.size) if comm.rank == root else []
     return _scatter(comm, "Scatter", blocks, recvbuf, root)
 
 
 def scatterv(comm: Channel, sendbuf: Any, recvbuf: Any, root: int = 0) -> Steps:
     """Fill the buffer of every rank with its block, which may differ in length from others."""
-    check_root(comm, root)
+    comm.check_root(root)
     blocks = uneven_blocks(sendbuf, comm.size) if comm.rank == root else []
     return _scatter(comm, "Scatterv", blocks, recvbuf, root)
 

@@ -11,8 +11,10 @@ from typing import Any
 
 from parcompute.comm.process.calls import Calls
 from parcompute.comm.process.engine import Engine
+from parcompute.comm.process.failures import ERR_ROOT, ArgumentError
 from parcompute.comm.process.point_to_point import PointToPoint
 from parcompute.comm.process.requests import ObjectRequest, Request
+from parcompute.comm.process.trees import rounds, tree
 
 Steps = Generator[Any, None, Any]
 """A collective call under way."""
@@ -25,11 +27,23 @@ class Channel(PointToPoint):
     ----------
     calls : Calls
         Gives every call its tag.
+    rounds : list
+        The exchanges of reductions, see `trees.rounds`.
     """
 
     def __init__(self, engine: Engine, context: int, members: Sequence[int]) -> None:
         super().__init__(engine, context, members)
         self.calls = Calls()
+        self.rounds = list(rounds(self.rank, self.size))
+
+    def check_root(self, root: int) -> None:
+        """Raise `ArgumentError` if `root` is no rank."""
+        if not 0 <= root < self.size:
+            raise ArgumentError(ERR_ROOT, f"root must be in 0 … {self.size - 1}, got {root}")
+
+    def tree(self, root: int) -> tuple[int | None, list[int]]:
+        """Return parent and children of this rank in the binomial tree below `root`."""
+        return tree(self.rank, self.size, root)
 
     def receive_bytes(self, source: int, tag: int) -> Request:
         """Start to receive a message of any size as it is, without unpickling."""
@@ -47,18 +61,28 @@ class Channel(PointToPoint):
         except StopIteration as end:
             return end.value
 
-    def start(self, steps: Steps) -> Task:
-        """Start a call that goes on whenever the rank waits for anything."""
-        return Task(self._engine, steps)
+    def start(self, steps: Steps, awaited: Any) -> Task:
+        """Leave a call that has begun, and waits for `awaited`, under way."""
+        return Task(self._engine, steps, awaited)
 
 
 class Task(Request):
-    """A collective call under way, and the request that is complete when it is."""
+    """A collective call under way, and the request that is complete when it is.
 
-    def __init__(self, engine: Engine, steps: Steps) -> None:
+    Parameters
+    ----------
+    engine : Engine
+        Of this rank.
+    steps : generator
+        The call, which has begun.
+    awaited : Request, optional
+        What it waits for first.
+    """
+
+    def __init__(self, engine: Engine, steps: Steps, awaited: Any) -> None:
         super().__init__(engine)
         self._steps = steps
-        self._awaited: Any = None
+        self._awaited = awaited
         self._failure: BaseException | None = None
         self.active = True
         self.done = False
@@ -87,3 +111,23 @@ class Task(Request):
 class _BytesRequest(ObjectRequest):
     def _result(self) -> memoryview:
         return self._data
+
+
+def receive(request: Request) -> Steps:
+    """Return the object, when it is there."""
+    if not request.done:
+        yield request
+    return request.wait()
+
+
+def receive_all(requests: Sequence[Request]) -> Steps:
+    """Return the objects, when they are there."""
+    yield from wait_all(requests)
+    return [request.wait() for request in requests]
+
+
+def wait_all(requests: Sequence[Request]) -> Steps:
+    """Return when all are done."""
+    for request in requests:
+        if not request.done:
+            yield request

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from parcompute.comm.process import buffer_collectives as buffers
 from parcompute.comm.process import buffer_reductions as reductions
 from parcompute.comm.process import collectives as objects
 from parcompute.comm.process.channel import Channel, Steps, Task
-from parcompute.comm.process.ops import SUM
 
 _P = ParamSpec("_P")
+_R = TypeVar("_R")
 _Algorithm = Callable[Concatenate[Channel, _P], Steps]
+
+
+def _direct(function: Callable[Concatenate[Channel, _P], _R]) -> Callable[Concatenate[Any, _P], _R]:
+    """Return the method that does what a function does."""
+
+    @wraps(function)
+    def call(self: Any, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return function(self._hidden, *args, **kwargs)
+
+    return call
 
 
 def _blocking(steps: _Algorithm[_P]) -> Callable[Concatenate[Any, _P], Any]:
@@ -21,8 +31,14 @@ def _blocking(steps: _Algorithm[_P]) -> Callable[Concatenate[Any, _P], Any]:
 
     @wraps(steps)
     def call(self: Any, /, *args: _P.args, **kwargs: _P.kwargs) -> Any:
-        channel = self._hidden
-        return channel.run(steps(channel, *args, **kwargs))
+        running = steps(self._hidden, *args, **kwargs)
+        try:
+            while True:
+                request = next(running)
+                if not request.done:
+                    request.engine.wait(request)
+        except StopIteration as end:
+            return end.value
 
     return call
 
@@ -33,9 +49,13 @@ def _starting(steps: _Algorithm[_P]) -> Callable[Concatenate[Any, _P], Task]:
     @wraps(steps)
     def call(self: Any, /, *args: _P.args, **kwargs: _P.kwargs) -> Task:
         channel: Channel = self._hidden
-        return channel.start(steps(channel, *args, **kwargs))
+        running = steps(channel, *args, **kwargs)
+        return channel.start(running, next(running, None))
 
     return call
+
+
+# In all three, the caller of ``begin`` is called by `call`, which the program of the user calls.
 
 
 class CollectiveCalls:
@@ -46,28 +66,19 @@ class CollectiveCalls:
     functions that they are made of.
     """
 
-    _hidden: Channel
-
-    barrier = _blocking(objects.barrier)
+    barrier = _direct(objects.barrier)
     bcast = _blocking(objects.bcast)
     scatter = _blocking(objects.scatter)
     gather = _blocking(objects.gather)
     allgather = _blocking(objects.allgather)
     alltoall = _blocking(objects.alltoall)
-    reduce = _blocking(objects.reduce)
+    reduce = _direct(objects.reduce)
+    allreduce = _direct(objects.allreduce)
+    scan = _direct(objects.scan)
+    exscan = _direct(objects.exscan)
 
-    def allreduce(self, sendobj: Any, op: objects.Combine = SUM) -> Any:
-        """Return the objects combined in rank order on every rank."""
-        channel = self._hidden
-        if channel.size == 2:
-            return objects.allreduce_of_two(channel, sendobj, op)
-        return channel.run(objects.allreduce(channel, sendobj, op))
-
-    scan = _blocking(objects.scan)
-    exscan = _blocking(objects.exscan)
-
-    Barrier = _blocking(objects.barrier)
-    Ibarrier = _starting(objects.barrier)
+    Barrier = _direct(objects.barrier)
+    Ibarrier = _starting(objects.barrier_in_steps)
     Bcast = _blocking(buffers.bcast)
     Ibcast = _starting(buffers.bcast)
     Scatter = _blocking(buffers.scatter)
@@ -90,7 +101,7 @@ class CollectiveCalls:
     Ialltoallw = _starting(buffers.alltoallw)
     Reduce = _blocking(reductions.reduce)
     Ireduce = _starting(reductions.reduce)
-    Allreduce = _blocking(reductions.allreduce)
+    Allreduce = _direct(reductions.allreduce_now)
     Iallreduce = _starting(reductions.allreduce)
     Scan = _blocking(reductions.scan)
     Iscan = _starting(reductions.scan)
