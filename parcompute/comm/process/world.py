@@ -17,6 +17,7 @@ def enter(comm: Any) -> None:
     """Make `comm` the world of this process, which is a rank."""
     global _of_rank
     _of_rank = comm
+    comm.Set_name("MPI_COMM_WORLD")
 
 
 def of_rank() -> Any:
