@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,58 @@ def sums_in_all_ways(comm):
 def test_every_reduction_gives_the_same_bits(ranks):
     results = launch(sums_in_all_ways, ranks)
     assert {result for rank in results for result in rank} == {results[0][0]}
+
+
+def expected(everyones, rank):
+    """Return what the calls of `start` put into their buffers on this rank."""
+    blocks = np.array_split(everyones.sum(0), len(everyones))
+    return {
+        "Ibcast": everyones[-1],
+        "Iallreduce": everyones.sum(0),
+        "Iscan": everyones[: rank + 1].sum(0),
+        "Iexscan": everyones[:rank].sum(0),
+        "Iallgather": everyones,
+        "Ialltoall": everyones.reshape(len(everyones), len(everyones), -1)[:, rank],
+        "Ireduce_scatter_block": blocks[rank],
+    }
+
+
+def start(comm, name, everyones):
+    """Start a call; return its request and the buffer it fills."""
+    own = everyones[comm.rank].copy()
+    if name == "Ibcast":
+        return comm.Ibcast(own, comm.size - 1), own
+    got = np.zeros_like(expected(everyones, comm.rank)[name])
+    return getattr(comm, name)(own, got), got
+
+
+def many_calls_under_way(comm, seed):
+    """Make the same calls on all ranks, and wait for them in another order on each."""
+    same, own = Random(seed), Random(f"{seed} {comm.rank}")
+    under_way = []
+    for number in range(100):
+        length = comm.size * same.choice([0, 1, 1000, 20_000])
+        everyones = np.arange(float(comm.size * length)).reshape(comm.size, length) % 11 + number
+        name = same.choice(list(expected(everyones, comm.rank)))
+        request, got = start(comm, name, everyones)
+        wanted = expected(everyones, comm.rank)[name]
+        under_way.append((request, got, wanted, f"{name} {number}"))
+        if same.random() < 0.2:
+            assert comm.allreduce(number) == comm.size * number
+        while len(under_way) > own.randrange(12):
+            finish(*under_way.pop(own.randrange(len(under_way))))
+    for call in under_way:
+        finish(*call)
+
+
+def finish(request, got, wanted, words):
+    request.Wait()
+    np.testing.assert_array_equal(got, wanted, err_msg=words)
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 5])
+def test_many_calls_under_way(ranks):
+    launch(many_calls_under_way, ranks, (ranks,))
 
 
 def _fails(inbuf, inoutbuf, datatype):

@@ -97,7 +97,7 @@ class Task(Request):
                 self._awaited = next(self._steps)
         except StopIteration:
             self.done = True
-        except BaseException as error:  # raised by the call that completes the request
+        except Exception as error:  # raised by the call that completes the request
             self._failure, self.error = error, str(error)
             self.done = True
 
