@@ -1,21 +1,23 @@
 """Buffers of collective calls that hold one block for every rank.
 
-Each block is returned as what describes it: ``[data, count, displacement, datatype]``.
+Each block is returned as an array of its items, or, where the datatype is made of others, as what
+describes it: ``[data, count, displacement, datatype]``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from operator import add
 from typing import Any
 
 import numpy as np
 
-from parcompute.comm.process.buffers import Spec, all_items, as_bytes, parse
+from parcompute.comm.process.buffers import Array, Spec, all_items, as_bytes, parse
 from parcompute.comm.process.datatypes import Datatype
 from parcompute.comm.process.failures import ArgumentError
 
-Block = list[Any]
+Block = Array | list[Any]
 
 
 def equal_blocks(buffer: Any, size: int) -> list[Block]:
@@ -23,8 +25,10 @@ def equal_blocks(buffer: Any, size: int) -> list[Block]:
 
     ``[data, count]``: `count` is that of one block. Without it, all items are divided.
     """
-    data, count, displ, kind = spec = parse(buffer)
-    start = int(displ or 0)
+    if type(buffer) is np.ndarray and buffer.flags.c_contiguous and not buffer.size % size:
+        return list(buffer.reshape(size, buffer.size // size))  # the usual case
+    spec = parse(buffer)
+    start, count = int(spec.displ or 0), spec.count
     if count is None:
         count, rest = divmod(_length(spec) - start, size)
         if rest:
@@ -32,7 +36,8 @@ def equal_blocks(buffer: Any, size: int) -> list[Block]:
                 sentence=f"expected a multiple of {size} items, one block for every rank, "
                 f"got {_length(spec) - start}"
             )
-    return [[data, int(count), start + r * int(count), kind] for r in range(size)]
+    counts = [int(count)] * size
+    return _blocks(spec, counts, [start + r * int(count) for r in range(size)])
 
 
 def uneven_blocks(buffer: Any, size: int) -> list[Block]:
@@ -42,10 +47,9 @@ def uneven_blocks(buffer: Any, size: int) -> list[Block]:
     a sequence, one number for all, or None, which divides all items, the first ranks having one
     more. Displacements: a sequence, the distance of two blocks, or None: one after the other.
     """
-    data, counts, displs, kind = spec = _parse_uneven(buffer)
-    lengths = _counts(counts, spec, size)
-    starts = _displacements(displs, lengths, size)
-    return [[data, lengths[r], starts[r], kind] for r in range(size)]
+    spec = _parse_uneven(buffer)
+    counts = _counts(spec.count, spec, size)
+    return _blocks(spec, counts, _displacements(spec.displ, counts, size))
 
 
 def typed_blocks(buffer: Any, size: int) -> list[Block]:
@@ -68,8 +72,21 @@ def typed_blocks(buffer: Any, size: int) -> list[Block]:
 
 def copies(blocks: list[Block]) -> list[Block]:
     """Return the same blocks with other memory."""
-    memories = {id(block[0]): np.array(block[0]) for block in blocks}
-    return [[memories[id(data)], *place] for data, *place in blocks]
+    return [b.copy() if isinstance(b, np.ndarray) else [np.array(b[0]), *b[1:]] for b in blocks]
+
+
+def _blocks(spec: Spec, counts: Sequence[int], starts: Sequence[int]) -> list[Block]:
+    if isinstance(spec.kind, Datatype) and spec.kind.dtype is None:  # made of others
+        places = zip(counts, starts, strict=True)
+        return [[spec.data, count, start, spec.kind] for count, start in places]
+    items = all_items(spec)
+    lowest, highest = min((*counts, *starts)), max(map(add, counts, starts))
+    if lowest < 0 or highest > len(items):
+        raise ArgumentError(
+            sentence=f"expected counts and displacements that lie in a buffer of {len(items)} "
+            f"items, got {list(counts)} and {list(starts)}"
+        )
+    return [items[start : start + count] for count, start in zip(counts, starts, strict=True)]
 
 
 def _parse_uneven(buffer: Any) -> Spec:
