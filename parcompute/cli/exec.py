@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from parcompute.cli.exec_options import USAGE, Options, parse
-from parcompute.cli.exec_program import run_to_exit
+from parcompute.cli.exec_program import run
 from parcompute.comm.cores import physical_cores
 from parcompute.comm.launcher import detect
 from parcompute.comm.process.guard import refuse_in_rank
 from parcompute.comm.process.pickles import dumps_call
-from parcompute.comm.process.streams import Forwarder
+from parcompute.comm.process.streams import Forwarder, occupy_standard_streams
 from parcompute.comm.process.supervisor import Supervisor
 from parcompute.errors import ConfigError
 
-_GRACE = 1.0  # seconds in which the others may end with an exit code, too
+_GRACE = 0.5  # seconds in which the others may end with an exit code, too
 _TIMED_OUT = 124  # the exit code of timeout(1)
 _BROKEN_PIPE = 128 + 13
 
@@ -48,7 +48,7 @@ def _rank_main(comm: Any, arguments: list[str]) -> int:
             f"-n {options.ranks}, but the launcher started {comm.Get_size()}: leave -n out, or "
             "give the launcher the same number"
         )
-    return run_to_exit(comm, options.program)
+    return run(comm, options.program)
 
 
 class _Execution:
@@ -56,6 +56,7 @@ class _Execution:
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        occupy_standard_streams()
         ranks = options.ranks or physical_cores()
         self._forwarder = Forwarder(ranks, prefix=options.prefix, on_broken=self._end)
         self._supervisor = Supervisor(ranks, streams=self._forwarder.ends, grace=_GRACE)
@@ -76,7 +77,7 @@ class _Execution:
         supervisor = self._supervisor
         supervisor.start({})
         self._forwarder.start()
-        supervisor.send(dumps_call(run_to_exit, (self._options.program,)))
+        supervisor.send(dumps_call(run, (self._options.program,)))
         return supervisor.join(self._options.timeout)
 
     def _end(self) -> None:

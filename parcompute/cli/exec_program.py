@@ -8,8 +8,9 @@ import runpy
 import sys
 import threading
 import zipfile
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, Literal, NamedTuple
 
 from parcompute.errors import ConfigError
@@ -39,38 +40,44 @@ class Program(NamedTuple):
             raise ConfigError(f"there is no module '{top}' here or among the installed ones")
         if self.kind == "script" and not Path(self.target).exists():
             raise ConfigError(f"there is no file '{self.target}' in {Path.cwd()}")
-        if Path(self.target).is_dir() and not Path(self.target, "__main__.py").exists():
-            raise ConfigError(f"there is no __main__.py in the folder '{self.target}'")
+        if self.kind == "script" and _holds_files(self.target) and not _spec_inside(self.target):
+            raise ConfigError(f"there is no __main__.py in '{self.target}'")
 
 
 def run(comm: Any, program: Program) -> int:
-    """Run the program as ``__main__``; return 0. Its ``sys.exit(nonzero)`` is raised."""
-    _RUNNERS[program.kind](program)
+    """Run the program as ``__main__``; return 0. ``sys.exit`` with another code is raised."""
+    try:
+        _RUNNERS[program.kind](program)
+    except SystemExit as error:
+        if error.code is not None and error.code != 0:
+            raise
     for thread in threading.enumerate():  # as Python waits for them
         if not thread.daemon and thread is not threading.current_thread():
             thread.join()
     return 0
 
 
-def run_to_exit(comm: Any, program: Program) -> int:
-    """Do as `run`, but take ``sys.exit()`` and ``sys.exit(0)`` for an ordinary end."""
-    try:
-        return run(comm, program)
-    except SystemExit as error:
-        if error.code is None or error.code == 0:
-            return 0
-        raise
-
-
 def _run_script(program: Program) -> None:
     path = os.path.abspath(program.target)
     sys.argv = [program.target, *program.args]
-    if os.path.isdir(path) or zipfile.is_zipfile(path):
-        _drop_first_of_path()  # the folder takes its place
-        runpy.run_path(program.target, run_name="__main__")
+    if _holds_files(path):
+        _drop_first_of_path()
+        sys.path.insert(0, path)  # it may import what stands beside it
+        spec: Any = _spec_inside(path)
+        names = {"__file__": spec.origin, "__spec__": spec, "__package__": ""}
+        _execute(spec.loader.get_code("__main__"), names)
         return
     _search_first(os.path.dirname(os.path.realpath(path)))
-    _execute(Path(path).read_bytes(), path, {"__file__": path})
+    _execute(_compiled(Path(path).read_bytes(), path), {"__file__": path})
+
+
+def _holds_files(path: str) -> bool:
+    return os.path.isdir(path) or zipfile.is_zipfile(path)
+
+
+def _spec_inside(path: str) -> ModuleSpec | None:
+    """Find ``__main__`` in a folder or an archive."""
+    return PathFinder.find_spec("__main__", [path])
 
 
 def _run_module(program: Program) -> None:
@@ -82,17 +89,22 @@ def _run_module(program: Program) -> None:
 def _run_code(program: Program) -> None:
     sys.argv = ["-c", *program.args]
     _search_first("")
-    _execute(program.target.encode(), "<string>", {})
+    _execute(_compiled(program.target.encode(), "<string>"), {})
 
 
 _RUNNERS = {"script": _run_script, "-m": _run_module, "-c": _run_code}
 
 
-def _execute(source: bytes, filename: str, names: dict[str, Any]) -> None:
+def _compiled(source: bytes, filename: str) -> CodeType:
+    code: CodeType = compile(source, filename, "exec", dont_inherit=True)
+    return code
+
+
+def _execute(code: CodeType, names: dict[str, Any]) -> None:
     """Run code in a new ``__main__``, which stays: exit handlers and pickles need it."""
     main = sys.modules["__main__"] = ModuleType("__main__")
     vars(main).update(names, __annotations__={})
-    exec(compile(source, filename, "exec", dont_inherit=True), vars(main))
+    exec(code, vars(main))
 
 
 def _search_first(folder: str) -> None:

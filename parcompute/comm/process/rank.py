@@ -9,7 +9,6 @@ import pickle
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOWrapper
@@ -144,8 +143,8 @@ def _pickled(report: Report) -> bytes:
 
 
 def _abort(link: Connection, code: int) -> NoReturn:
-    stack = "".join(traceback.format_stack()[:-3])
-    link.send_bytes(pickle.dumps(Report(False, None, f"Abort({code})\n{stack}", code or 1)))
+    details = f"Abort({code}) in {tracebacks.caller()}"
+    link.send_bytes(pickle.dumps(Report(False, None, details, code & 0xFF or 1)))
     _exit(code)
 
 

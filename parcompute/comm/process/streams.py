@@ -34,7 +34,7 @@ class RankStreams:
         for own, standard in zip(self._fds, (1, 2), strict=True):
             os.dup2(own, standard)
             os.close(own)
-        if self._rank != 0 or not _is_open(0):
+        if self._rank != 0:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stdin = open(0, errors="surrogateescape", closefd=False)  # noqa: SIM115
 
@@ -48,12 +48,11 @@ def _attach(rank: int, *inherited: Any) -> RankStreams:
     return RankStreams(rank, *(end.detach() for end in inherited))
 
 
-def _is_open(fd: int) -> bool:
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
+def occupy_standard_streams() -> None:
+    """Open what of 0, 1 and 2 is closed, so that no pipe gets these numbers."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
 
 
 class Forwarder:

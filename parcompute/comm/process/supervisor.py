@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import wait
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -63,6 +63,7 @@ class Supervisor:
         self._present: set[int] = set()  # ranks whose process has not ended
         self._leaving = False  # ranks were told to end: that they do so is no failure
         self._news = Condition()
+        self._ended = Event()  # Thread.join cannot be trusted after Ctrl-C
         self.processes = Processes(wiring, streams or [None] * ranks)
         self._thread = Thread(target=self._supervise, name="parcompute-supervisor", daemon=True)
 
@@ -97,12 +98,11 @@ class Supervisor:
         with self._news:
             self._news.wait_for(lambda: self._complete() or not self._present)
         if self.failed:
-            self._thread.join()
+            self._ended.wait()
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until all ranks have ended; say whether they have."""
-        self._thread.join(timeout)
-        ended = not self._thread.is_alive()
+        ended = self._ended.wait(timeout)
         if ended:
             self.processes.close()
         return ended
@@ -115,10 +115,10 @@ class Supervisor:
             self._leaving = True
         try:
             self.processes.send_signal(signal.SIGTERM)
-            self._thread.join(_PATIENCE)
+            self._ended.wait(_PATIENCE)
         finally:
             self.processes.send_signal(signal.SIGKILL)
-            self._thread.join()
+            self._ended.wait()
 
     @property
     def failed(self) -> list[int]:
@@ -145,6 +145,7 @@ class Supervisor:
             self.processes.send_signal(signal.SIGKILL)
             self.processes.join(_PATIENCE)
             self._close()
+            self._ended.set()
 
     def _silent(self) -> list[int]:
         return [rank for rank in sorted(self._present) if rank not in self.reports]
