@@ -48,6 +48,14 @@ TIDY = """
 """
 
 
+@pytest.fixture(autouse=True)
+def _interruptible():
+    """Have processes that are started meanwhile hear Ctrl-C, also if this one is in background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def _program(folder: Path, body: str) -> list[str]:
     (folder / "program.py").write_text(BEGIN + body + "\nmain()\n")
     return python("-m", "parcompute", "exec", "-n", str(RANKS), "program.py")

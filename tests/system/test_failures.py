@@ -160,6 +160,19 @@ def test_ctrl_c_ends_the_run(user, words, ranks, count):
     assert Made(made).record["status"] == "interrupted"
 
 
+@pytest.mark.parametrize(("words", "ranks"), [of("multiprocessing"), of("mpi")])
+def test_sigterm_ends_the_run(user, words, ranks):
+    with lasting(user, words, ranks, 2) as process:
+        process.terminate()
+        text, left = end_of(process, user)
+    assert process.returncode == 143, text
+    assert "Traceback" not in text
+    assert text.count("terminated") == 1
+    assert left == []
+    [made] = run_directories(user)
+    assert Made(made).record["status"] == "interrupted"
+
+
 @pytest.mark.parametrize(("words", "ranks"), [of("multiprocessing"), of("mpiexec"), of("mpi")])
 def test_a_killed_rank_ends_the_job(user, words, ranks):
     with lasting(user, words, ranks, 2) as process:
