@@ -133,19 +133,19 @@ def test_interrupted_once(tmp_path):
     done = Failed(tmp_path, TIDY, (0, signal.SIGINT))
     assert (done.code, done.err) == (130, "\ninterrupted\n")
     assert done.out.count("tidies up") == RANKS
-    assert done.seconds < 2
+    assert done.seconds < SOON
 
 
 def test_interrupted_twice(tmp_path):
     done = Failed(tmp_path, DEAF, (0, signal.SIGINT), (0.3, signal.SIGINT))
     assert (done.code, done.err) == (130, "\ninterrupted\n")
-    assert done.seconds < 1.5  # once would take 2 s
+    assert done.seconds < 2.2  # once would take 2.3 s
 
 
 def test_terminated(tmp_path):
     done = Failed(tmp_path, WAIT, (0, signal.SIGTERM))
     assert (done.code, done.err) == (143, "terminated\n")
-    assert done.seconds < 2
+    assert done.seconds < SOON
 
 
 def test_terminated_with_ranks_that_do_not_listen(tmp_path):
@@ -157,7 +157,7 @@ def test_terminated_with_ranks_that_do_not_listen(tmp_path):
 def test_supervisor_killed(tmp_path):
     done = Failed(tmp_path, DEAF, (0, signal.SIGKILL))
     assert done.code == -signal.SIGKILL
-    assert done.seconds < 2
+    assert done.seconds < SOON
 
 
 def test_ranks_of_a_thread_outlive_it_but_not_the_program(tmp_path):
