@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
 
 
 ERRORS = {
-    "no command": (("fly",), ("'fly'", "run, analyze, list")),
+    "no command": (("fly",), ("'fly'", "run, exec, analyze, list")),
     "no experiment": (("run",), ("+exp=", "heat2d", "hillslope")),
     "unknown experiment": (("run", "+exp=heat4d"), ("'heat4d'", "heat2d", "hillslope", "advect1d")),
     "two experiments": (("run", "+exp=heat2d,hillslope"), ("exp",)),
