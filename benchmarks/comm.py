@@ -86,7 +86,7 @@ def measure(comm: Any) -> Times:
         times[label(size)] = counted(comm, ping_pong(comm, size), count) / 2
     for name, shape in GRIDS.items():
         field = pc.Grid(shape, comm=comm).field("u")
-        exchanger = field.grid.exchanger(field.halo, field.dtype, corners=False)
+        exchanger = field.grid.exchanger(field.halo, corners=False)
         times[name] = counted(comm, lambda f=field, e=exchanger: e.exchange(f.padded), 500)
     times["allreduce"] = counted(comm, lambda: comm.allreduce(1.0), 500)
     return times

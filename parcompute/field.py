@@ -117,7 +117,7 @@ class Field:
 
     def exchange(self, *, corners: bool = True) -> None:
         """Bring halo and ghost cells up to date; collective."""
-        exchanger = self.grid.exchanger(self.halo, self.dtype, corners=corners)
+        exchanger = self.grid.exchanger(self.halo, corners=corners)
         exchanger.exchange(self.padded)
         self.fill_ghosts()
 

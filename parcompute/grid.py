@@ -160,19 +160,17 @@ class Grid:
             long_name=long_name,
         )
 
-    def exchanger(
-        self, width: Index, dtype: DTypeLike, *, corners: bool, lane: int = 0
-    ) -> HaloExchanger:
+    def exchanger(self, width: Index, *, corners: bool, lane: int = 0) -> HaloExchanger:
         """Return the exchanger for halos of `width`, made at the first call; collective.
 
         Fields whose messages are under way at the same time need a `lane` each.
         """
-        key = ("exchanger", tuple(width), np.dtype(dtype).str, corners, lane)
+        key = ("exchanger", tuple(width), corners, lane)
         if key not in self.plans:
             plan = HaloPlan.build(
                 self.decomposition, self.comm.Get_rank(), tuple(width), corners=corners
             )
-            self.plans[key] = HaloExchanger(plan, self.comm, dtype)
+            self.plans[key] = HaloExchanger(plan, self.comm)
         exchanger: HaloExchanger = self.plans[key]
         return exchanger
 

@@ -21,12 +21,14 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from parcompute.box import Box, Index
 from parcompute.comm import Communicator
 from parcompute.decomposition import Decomposition
 from parcompute.errors import ConfigError
+
+_MOST_ARRAYS = 16  # that an exchanger keeps the messages of
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def _edge(shape: Index, width: Index, direction: Index, *, outside: bool) -> Box
 
 
 class HaloExchanger:
-    """Moves halos by persistent point-to-point messages, one buffer for each neighbour.
+    """Moves halos by persistent point-to-point messages, one for each neighbour.
 
     Parameters
     ----------
@@ -159,55 +161,90 @@ class HaloExchanger:
         What to move.
     comm : Communicator
         The ranks; every rank makes its exchangers in the same order.
-    dtype : dtype
-        Type of the arrays to be exchanged.
     """
 
-    def __init__(self, plan: HaloPlan, comm: Communicator, dtype: DTypeLike) -> None:
+    def __init__(self, plan: HaloPlan, comm: Communicator) -> None:
         self.plan = plan
-        self._busy = False
-        self._copies = [
-            (t.recv.slices, _opposite(plan, t).send.slices)
-            for t in plan.transfers
-            if t.peer == plan.rank
-        ]
-        remote = [t for t in plan.transfers if t.peer != plan.rank]
-        self._sends = [(t.send.slices, np.empty(t.send.shape, dtype)) for t in remote]
-        self._recvs = [(t.recv.slices, np.empty(t.recv.shape, dtype)) for t in remote]
-        self._requests: list[Any] = [
-            comm.Recv_init(buffer, t.peer, t.recv_tag)
-            for t, (_, buffer) in zip(remote, self._recvs, strict=True)
-        ] + [
-            comm.Send_init(buffer, t.peer, t.send_tag)
-            for t, (_, buffer) in zip(remote, self._sends, strict=True)
-        ]
+        self._comm = comm
+        self._bound: dict[int, _Moves] = {}
+        self._busy: _Moves | None = None
 
     def start(self, padded: NDArray[Any]) -> None:
-        """Send the edges of `padded`; the halo of `padded` is undefined until `finish`."""
-        if self._busy:
+        """Send the edges of `padded`; its halo is undefined until `finish`, its edges stay."""
+        if self._busy is not None:
             raise RuntimeError("start() was called twice; call finish() on the exchange first.")
-        self._busy = True
-        for to, source in self._copies:
-            padded[to] = padded[source]
-        for slices, buffer in self._sends:
-            buffer[...] = padded[slices]
-        if self._requests:
-            type(self._requests[0]).Startall(self._requests)
+        self._busy = self._bound.get(id(padded)) or self._bind(padded)
+        self._busy.start()
 
-    def finish(self, padded: NDArray[Any]) -> None:
-        """Wait for the messages and fill the halo of `padded`."""
-        if not self._busy:
+    def finish(self) -> None:
+        """Wait for the messages, which fill the halo."""
+        if self._busy is None:
             raise RuntimeError("finish() was called without start().")
-        if self._requests:
-            type(self._requests[0]).Waitall(self._requests)
-        for slices, buffer in self._recvs:
-            padded[slices] = buffer
-        self._busy = False
+        moves, self._busy = self._busy, None
+        moves.finish()
 
     def exchange(self, padded: NDArray[Any]) -> None:
         """Start and finish."""
         self.start(padded)
-        self.finish(padded)
+        self.finish()
+
+    def _bind(self, padded: NDArray[Any]) -> _Moves:
+        """Make the messages of an array, in place of those made first if there are many."""
+        if len(self._bound) == _MOST_ARRAYS:
+            self._bound.pop(next(iter(self._bound))).free()
+        moves = self._bound[id(padded)] = _Moves(self.plan, self._comm, padded)
+        return moves
+
+
+class _Moves:
+    """The messages that fill the halo of one array, which it keeps.
+
+    An edge that lies in one piece is sent from where it is, and received where it belongs.
+    """
+
+    def __init__(self, plan: HaloPlan, comm: Communicator, padded: NDArray[Any]) -> None:
+        self._copies = [
+            (padded[t.recv.slices], padded[_opposite(plan, t).send.slices])
+            for t in plan.transfers
+            if t.peer == plan.rank
+        ]
+        remote = [t for t in plan.transfers if t.peer != plan.rank]
+        self._array = padded  # so that its id is not that of another one
+        self._packs: list[tuple[NDArray[Any], NDArray[Any]]] = []  # (edge, buffer)
+        self._unpacks: list[tuple[NDArray[Any], NDArray[Any]]] = []
+        self._requests: list[Any] = [
+            comm.Recv_init(_piece(padded[t.recv.slices], self._unpacks), t.peer, t.recv_tag)
+            for t in remote
+        ] + [
+            comm.Send_init(_piece(padded[t.send.slices], self._packs), t.peer, t.send_tag)
+            for t in remote
+        ]
+
+    def start(self) -> None:
+        for to, source in self._copies:
+            to[...] = source
+        for edge, piece in self._packs:
+            piece[...] = edge
+        if self._requests:
+            type(self._requests[0]).Startall(self._requests)
+
+    def finish(self) -> None:
+        if self._requests:
+            type(self._requests[0]).Waitall(self._requests)
+        for edge, piece in self._unpacks:
+            edge[...] = piece
+
+    def free(self) -> None:
+        for request in self._requests:
+            request.Free()
+
+
+def _piece(edge: NDArray[Any], buffered: list[tuple[NDArray[Any], NDArray[Any]]]) -> NDArray[Any]:
+    """Return the edge itself if it lies in one piece, else a buffer for it, noted in the list."""
+    if edge.flags.c_contiguous:
+        return edge
+    buffered.append((edge, np.empty(edge.shape, edge.dtype)))
+    return buffered[-1][1]
 
 
 def _opposite(plan: HaloPlan, transfer: Transfer) -> Transfer:

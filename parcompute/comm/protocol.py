@@ -20,6 +20,9 @@ class Request(Protocol):
     def Test(self) -> bool:
         """Say whether the message is complete, and let it progress."""
 
+    def Free(self) -> None:
+        """Give a persistent request up."""
+
 
 class Communicator(Protocol):
     """The ranks of a job: lowercase calls move pickled objects, uppercase ones move buffers.

@@ -137,9 +137,7 @@ class _Work:
         self.moving: list[tuple[Field, HaloExchanger]] = []
         for field, radius in zip(fields, radii, strict=True):
             if any(radius) and field not in [f for f, _ in self.moving]:
-                exchanger = grid.exchanger(
-                    field.halo, field.dtype, corners=self.corners, lane=len(self.moving)
-                )
+                exchanger = grid.exchanger(field.halo, corners=self.corners, lane=len(self.moving))
                 self.moving.append((field, exchanger))
         reach = tuple(max(r[axis] for r in radii) for axis in range(grid.ndim))
         self.core, self.rim = _core_and_rim(grid, [e.plan for _, e in self.moving], reach)
@@ -154,7 +152,7 @@ class _Work:
         outputs = [r.spare() if r in self.fields else r.padded for r in self.results]
         self.kernel(outputs, inputs, scalars, self.core)
         for field, exchanger in self.moving:
-            exchanger.finish(field.padded)
+            exchanger.finish()
             if self.corners:  # ghosts beside a halo mirror cells that have only now arrived
                 field.fill_ghosts()
         for box in self.rim:

@@ -133,16 +133,33 @@ def reductions(comm):
     return np.array(results, float).tobytes()
 
 
+def many_arrays(comm):
+    """Exchange more arrays than the exchanger keeps, twice; return whether all halos are right."""
+    grid = pc.Grid((8, 6), comm=comm, periods=True)
+    u = grid.field("u", halo=1)
+    exchanger = grid.exchanger(u.halo, corners=True)
+    u.fill(lambda y, x: np.cos(2 * np.pi * y) + x)
+    exchanger.exchange(u.padded)
+    arrays = [np.zeros_like(u.padded) for _ in range(20)]
+    for factor in (1.0, 2.0):
+        for k, array in enumerate(arrays):
+            array[u.owned_box.slices] = (factor + k) * u.owned
+            exchanger.exchange(array)
+            if not np.array_equal(array, (factor + k) * u.padded):
+                return False
+    return True
+
+
 def misuse(comm):
     """Start twice, finish without start; return the messages."""
     grid = pc.Grid((8,), comm=comm, periods=True)
     u = grid.field("u")
-    exchanger = grid.exchanger((1,), np.float64, corners=False)
-    messages = [_raised(exchanger.finish, u.padded)]
+    exchanger = grid.exchanger((1,), corners=False)
+    messages = [_raised(exchanger.finish)]
     exchanger.start(u.padded)
     messages.append(_raised(exchanger.start, u.padded))
-    exchanger.finish(u.padded)
-    return [*messages, _raised(exchanger.finish, u.padded)]
+    exchanger.finish()
+    return [*messages, _raised(exchanger.finish)]
 
 
 def _raised(function, *args):

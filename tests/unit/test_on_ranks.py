@@ -36,6 +36,11 @@ def test_reductions_have_the_same_bits():
         assert run(on_ranks.reductions, ranks) == [expected] * ranks
 
 
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_an_exchange_of_many_arrays(ranks):
+    assert run(on_ranks.many_arrays, ranks) == [True] * ranks
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_an_exchange_is_started_and_finished_in_turns(ranks):
     never, twice = "finish() was called without start()", "start() was called twice"
