@@ -37,6 +37,23 @@ def test_every_reduction_gives_the_same_bits(ranks):
     assert {result for rank in results for result in rank} == {results[0][0]}
 
 
+def with_and_without_sharing_cores(comm):
+    """Run checks as where ranks share cores, and as where they do not."""
+    for through_one in (False, True):
+        comm._hidden.through_one = through_one
+        for check in contract.checks():
+            if "allreduce" in check.__name__ or "barrier" in check.__name__:
+                check(comm)
+        contract_collectives.check_sums_of_objects_as_in_mpi4py(comm)
+        contract_collectives.check_big_objects(comm)
+        contract_ops.check_operations_of_the_user(comm)
+
+
+@pytest.mark.parametrize("ranks", [2, 5])
+def test_calls_do_the_same_where_ranks_share_cores(ranks):
+    launch(with_and_without_sharing_cores, ranks)
+
+
 def expected(everyones, rank):
     """Return what the calls of `start` put into their buffers on this rank."""
     blocks = np.array_split(everyones.sum(0), len(everyones))

@@ -29,12 +29,16 @@ class Channel(PointToPoint):
         Gives every call its tag.
     rounds : list
         The exchanges of reductions, see `trees.rounds`.
+    through_one : bool
+        Whether small data of all ranks go through rank 0: in fewer messages, if not in fewer
+        rounds, which is faster where ranks share cores (1.5 times with 8 ranks on 2 cores).
     """
 
     def __init__(self, engine: Engine, context: int, members: Sequence[int]) -> None:
         super().__init__(engine, context, members)
         self.calls = Calls()
         self.rounds = list(rounds(self.rank, self.size))
+        self.through_one = engine.crowded and self.size > 3
 
     def check_root(self, root: int) -> None:
         """Raise `ArgumentError` if `root` is no rank."""

@@ -70,7 +70,7 @@ class CollectiveCalls:
     bcast = _blocking(objects.bcast)
     scatter = _blocking(objects.scatter)
     gather = _blocking(objects.gather)
-    allgather = _blocking(objects.allgather)
+    allgather = _direct(objects.allgather)
     alltoall = _blocking(objects.alltoall)
     reduce = _direct(objects.reduce)
     allreduce = _direct(objects.allreduce)

@@ -14,7 +14,7 @@ from parcompute.comm.process.channel import Channel, Steps, receive, receive_all
 from parcompute.comm.process.ops import SUM
 from parcompute.comm.process.pickles import dumps, loads
 from parcompute.comm.process.point_to_point import check_items
-from parcompute.comm.process.trees import partners, powers_of_two
+from parcompute.comm.process.trees import fold, partners, powers_of_two
 
 _NOTHING = b""
 _IMMUTABLE = frozenset((int, float, complex, bool, str, bytes, type(None)))
@@ -25,6 +25,9 @@ Combine = Callable[[Any, Any], Any]
 def barrier(comm: Channel) -> None:
     """Return when all ranks have called it."""
     tag = comm.calls.begin("Barrier")
+    if comm.through_one:
+        _through_one(comm, tag, None, len)
+        return
     for distance in powers_of_two(comm.size):
         comm.Send(_NOTHING, (comm.rank + distance) % comm.size, tag)
         comm.Recv(_NOTHING, (comm.rank - distance) % comm.size, tag)
@@ -62,16 +65,16 @@ def gather(comm: Channel, sendobj: Any, root: int = 0) -> Steps:
     return objects if comm.rank == root else None
 
 
-def allgather(comm: Channel, sendobj: Any) -> Steps:
+def allgather(comm: Channel, sendobj: Any) -> Any:
     """Return the objects of all ranks, by rank, on every rank."""
-    pickles = [dumps(sendobj)]  # of this rank and those behind it: twice as many in every round
     tag = comm.calls.begin("allgather")
+    if comm.through_one:
+        return _through_one(comm, tag, _copy(sendobj), list)
+    pickles = [dumps(sendobj)]  # of this rank and those behind it: twice as many in every round
     for distance in powers_of_two(comm.size):
         wanted = min(distance, comm.size - distance)
-        send = comm.isend(pickles[:wanted], (comm.rank - distance) % comm.size, tag)
-        request = comm.irecv(None, (comm.rank + distance) % comm.size, tag)
-        pickles += yield from receive(request)
-        yield send
+        comm.send(pickles[:wanted], (comm.rank - distance) % comm.size, tag)
+        pickles += comm.recv(None, (comm.rank + distance) % comm.size, tag)
     start = comm.size - comm.rank
     return [loads(data) for data in pickles[start:] + pickles[:start]]
 
@@ -121,6 +124,8 @@ def allreduce(comm: Channel, sendobj: Any, op: Combine = SUM) -> Any:
     """Return the objects combined in rank order on every rank, in the way of `reduce`."""
     result = _copy(sendobj)
     tag = comm.calls.begin("allreduce")
+    if comm.through_one:
+        return _through_one(comm, tag, result, lambda objects: fold(objects, op))
     for peers, source, lower in comm.rounds:
         for peer in peers:
             comm.send(result, peer, tag)
@@ -152,6 +157,18 @@ def _prefix(comm: Channel, name: str, obj: Any, op: Combine, result: list[Any]) 
         else:
             block = op(block, other)
     return result[0] if result else None
+
+
+def _through_one(comm: Channel, tag: int, obj: Any, joined: Callable[[list[Any]], Any]) -> Any:
+    """Return what `joined` makes of the objects of all ranks, on every rank."""
+    if comm.rank != 0:
+        comm.send(obj, 0, tag)
+        return comm.recv(None, 0, tag)
+    result = joined([obj, *(comm.recv(None, r, tag) for r in range(1, comm.size))])
+    data = dumps(result)
+    for rank in range(1, comm.size):
+        comm.Send(data, rank, tag)
+    return result
 
 
 def _copy(obj: Any) -> Any:

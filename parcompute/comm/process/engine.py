@@ -88,6 +88,7 @@ class Engine:
         self.next_context = 0
         self._acquire = doorbell.acquire
         self._most_spins = self._spins = _SPINS if spin else 0
+        self.crowded = not spin  # ranks share cores
         self._rung = False  # the doorbell has rung for something that is not yet taken in
         self.tasks: list[Task] = []
         self._busy: list[RingOutbox] = []

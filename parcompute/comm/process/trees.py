@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def tree(rank: int, size: int, root: int) -> tuple[int | None, list[int]]:
@@ -46,6 +49,14 @@ def rounds(rank: int, size: int) -> Iterator[tuple[list[int], int, bool]]:
 def partners(rank: int, size: int) -> list[int]:
     """Return who to exchange with in prefix sums; every block of lower ranks is complete."""
     return [peer for d in powers_of_two(size) if (peer := rank ^ d) < size]
+
+
+def fold(items: list[T], combine: Callable[[T, T], T]) -> T:
+    """Combine what all ranks have, by rank, in the way of the tree below rank 0."""
+    for width in powers_of_two(len(items)):
+        for start in range(0, len(items) - width, 2 * width):
+            items[start] = combine(items[start], items[start + width])
+    return items[0]
 
 
 def powers_of_two(end: int) -> Iterator[int]:
