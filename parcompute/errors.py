@@ -23,6 +23,14 @@ class DivergenceError(ParcomputeError):
     """A field holds NaN or infinity."""
 
 
+class DeadlockError(ParcomputeError):
+    """Ranks wait for messages that nobody will send; says who waits in which call on which line."""
+
+
+class CollectiveMismatchError(ParcomputeError):
+    """Ranks of a communicator made different collective calls; names the calls and their lines."""
+
+
 class RankError(ParcomputeError):
     """One rank failed and the job was ended.
 

@@ -29,12 +29,6 @@ def leave_messages(comm: Any) -> None:
         comm.Isend(np.ones(1 << 17), peer)
 
 
-def leave_collective(comm: Any) -> None:
-    """Leave a broadcast in which the others do not take part."""
-    if comm.rank == 0:
-        comm.bcast("old")
-
-
 def sum_of_ranks(comm: Any) -> tuple[int, bool]:
     total = comm.allreduce(comm.rank)
     comm.barrier()

@@ -32,9 +32,8 @@ def test_modules_keep_their_state(lasting):
     assert lasting.run(jobs.remember, "b") == [["a", "b"]] * 3
 
 
-@pytest.mark.parametrize("leave", [jobs.leave_messages, jobs.leave_collective])
-def test_messages_do_not_reach_the_next_function(lasting, leave):
-    lasting.run(leave)
+def test_messages_do_not_reach_the_next_function(lasting):
+    lasting.run(jobs.leave_messages)
     assert lasting.run(jobs.sum_of_ranks) == [(3, False)] * 3
 
 

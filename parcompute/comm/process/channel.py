@@ -15,6 +15,7 @@ from parcompute.comm.process.failures import ERR_ROOT, ArgumentError
 from parcompute.comm.process.point_to_point import PointToPoint
 from parcompute.comm.process.requests import ObjectRequest, Request
 from parcompute.comm.process.trees import rounds, tree
+from parcompute.comm.process.waits import Awaited
 
 Steps = Generator[Any, None, Any]
 """A collective call under way."""
@@ -36,7 +37,8 @@ class Channel(PointToPoint):
 
     def __init__(self, engine: Engine, context: int, members: Sequence[int]) -> None:
         super().__init__(engine, context, members)
-        self.calls = Calls()
+        self.calls = Calls(engine.panel, context, members)
+        engine.calls[context] = self.calls
         self.rounds = list(rounds(self.rank, self.size))
         self.through_one = engine.crowded and self.size > 3
 
@@ -67,7 +69,7 @@ class Channel(PointToPoint):
 
     def start(self, steps: Steps, awaited: Any) -> Task:
         """Leave a call that has begun, and waits for `awaited`, under way."""
-        return Task(self._engine, steps, awaited)
+        return Task(self._engine, steps, awaited, self.calls.awaited())
 
 
 class Task(Request):
@@ -81,10 +83,13 @@ class Task(Request):
         The call, which has begun.
     awaited : Request, optional
         What it waits for first.
+    call : Awaited
+        The call, to explain a wait that lasts.
     """
 
-    def __init__(self, engine: Engine, steps: Steps, awaited: Any) -> None:
+    def __init__(self, engine: Engine, steps: Steps, awaited: Any, call: Awaited) -> None:
         super().__init__(engine)
+        self._call = call
         self._steps = steps
         self._awaited = awaited
         self._failure: BaseException | None = None
@@ -104,6 +109,10 @@ class Task(Request):
         except Exception as error:  # raised by the call that completes the request
             self._failure, self.error = error, str(error)
             self.done = True
+
+    def awaited(self) -> Awaited:
+        """Return what is missing: a message of any rank, which may advance other calls as well."""
+        return self._call
 
     def _conclude(self, status: Any) -> None:
         super()._conclude(status)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from parcompute.comm.constants import UNDEFINED
+from parcompute.comm.process.waits import Awaited, awaited_any
 
 
 class RequestLists:
@@ -142,6 +143,10 @@ class _AnyOf:
     @property
     def done(self) -> bool:
         return any(request.done for request in self._requests)
+
+    def awaited(self) -> Awaited:
+        """Return what is missing: any of several."""
+        return awaited_any([request.awaited() for request in self._requests])
 
 
 def _wait_for_one(requests: Sequence[Any]) -> None:

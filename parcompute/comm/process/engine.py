@@ -8,21 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+from weakref import WeakValueDictionary
 
+from parcompute.comm.process.board import Panel, panels, private_panel
 from parcompute.comm.process.inbox import Inbox, Taken
 from parcompute.comm.process.mailbox import Mailbox
 from parcompute.comm.process.memory import Segment
 from parcompute.comm.process.outbox import Outbox, Receipt, RingOutbox, SelfOutbox
 from parcompute.comm.process.remote import Reader
 from parcompute.comm.process.ring import Doorbell, Inlet, Outlet, segment_bytes
-from parcompute.errors import ParcomputeError
+from parcompute.comm.process.waits import Awaited, describe
+from parcompute.errors import DeadlockError
+
+if TYPE_CHECKING:
+    from parcompute.comm.process.calls import Calls
 
 _RECEIPT_NUMBERS = 1 << 20
 _SPINS = 2000  # about 50 us: longer than a message takes, shorter than is worth a context switch
 _MORE = 100  # spins, after a short wait
 _SHORT = 50e-6  # seconds: a wait that would better have been spent spinning
-_PATIENCE = 0.1  # seconds of a blocking wait before looking again
+_PATIENCE = 0.1  # seconds of a blocking wait before saying what for
+_LONG_PATIENCE = 1.0  # seconds of one that was explained, before looking again
 
 
 class Task(Protocol):
@@ -38,14 +45,17 @@ class Wiring(NamedTuple):
     """What connects the ranks of a job; sent to each rank as it is started."""
 
     segment: Segment
+    board: Segment
     doorbells: Sequence[Doorbell]
     spin: bool
 
     def engine(self, rank: int, abort: Callable[[int], NoReturn]) -> Engine:
         """Return the engine of `rank`, connected to all others."""
         memory, ranks, bells = self.segment.map(), len(self.doorbells), self.doorbells
+        panel = panels(self.board.map())[rank]
         self.segment.close()
-        engine = Engine(rank, ranks, bells[rank], abort, spin=self.spin)
+        self.board.close()
+        engine = Engine(rank, ranks, bells[rank], abort, spin=self.spin, panel=panel)
         for peer in range(ranks):
             if peer != rank:
                 outlet = Outlet(memory, ranks, (rank, peer), bells[rank], bells[peer])
@@ -53,6 +63,14 @@ class Wiring(NamedTuple):
                 engine.connect(peer, outlet, inlet)
         engine.reader = Reader(memory[segment_bytes(ranks) :], rank)
         return engine
+
+
+class _Everything:
+    """Waiting until everything sent has left this rank."""
+
+    @staticmethod
+    def awaited() -> Awaited:
+        return Awaited("", "", ())
 
 
 class Engine:
@@ -68,6 +86,8 @@ class Engine:
         Ends the job with an exit code.
     spin : bool
         Whether there is a core for every rank, so that a short busy wait pays.
+    panel : Panel, optional
+        Where the rank says what it waits for.
     """
 
     def __init__(
@@ -78,6 +98,7 @@ class Engine:
         abort: Callable[[int], NoReturn],
         *,
         spin: bool,
+        panel: Panel | None = None,
     ) -> None:
         self.rank = rank
         self.size = size
@@ -86,6 +107,8 @@ class Engine:
         self.reader: Reader | None = None
         self._receipts = 0
         self.next_context = 0
+        self.panel = private_panel() if panel is None else panel
+        self.calls: WeakValueDictionary[int, Calls] = WeakValueDictionary()  # by context
         self._acquire = doorbell.acquire
         self._most_spins = self._spins = _SPINS if spin else 0
         self.crowded = not spin  # ranks share cores
@@ -123,12 +146,12 @@ class Engine:
 
         Raises
         ------
-        ParcomputeError
+        DeadlockError
             If there is no other rank that could complete it.
         """
         while not request.done:
             if not self._rung:
-                self._await_ring()
+                self._await_ring(request)
             self._take_in()
 
     def next_message(self, inbox: Inbox, context: int, tag: int, most: int) -> Taken | None:
@@ -153,8 +176,10 @@ class Engine:
     def flush(self, enough: Callable[[], bool]) -> None:
         """Make progress until everything sent has left this rank, or it is `enough`."""
         while self._busy and not enough():
-            self._await_ring()
+            self._await_ring(_Everything)
             self._take_in()
+        if not self._busy:
+            self.panel.finish()
 
     def _take_in(self) -> None:
         """Make progress; what has rung already is pulled in one visit."""
@@ -177,8 +202,8 @@ class Engine:
             task.advance()
         self.tasks = [task for task in self.tasks if not task.done]
 
-    def _await_ring(self) -> None:
-        """Return after this rank's doorbell rang, or after a while.
+    def _await_ring(self, request: Any = None) -> None:
+        """Return after this rank's doorbell rang, or after a while; say if `request` takes long.
 
         The busy wait before the blocking one adapts: it pays when the other rank answers at once,
         and does harm when that rank waits for a core that another program uses.
@@ -187,14 +212,23 @@ class Engine:
         if acquire(False):
             return
         if not self._inboxes:
-            raise ParcomputeError(
-                "the only rank waits for a message that nobody can send: "
-                "send it before you wait for it"
+            raise DeadlockError(
+                f"the only rank waits in {describe(self, request.awaited()).text}, for a message "
+                "that nobody can send: send it before you wait for it"
             )
         for _ in range(self._spins):
             if acquire(False):
                 return
         start = perf_counter()
-        acquire(True, _PATIENCE)
+        if not acquire(True, _PATIENCE) and request is not None:
+            self._await_ring_openly(request)
         short = perf_counter() - start < _SHORT
         self._spins = min(self._most_spins, self._spins + _MORE) if short else 0
+
+    def _await_ring_openly(self, request: Any) -> None:
+        """Go on waiting, and say so, where all can see it."""
+        self.panel.wait(describe(self, request.awaited()))
+        try:
+            self._acquire(True, _PATIENCE if request is _Everything else _LONG_PATIENCE)
+        finally:
+            self.panel.run()

@@ -160,6 +160,10 @@ class Mailbox:
         arrivals = [self._early[key][0] for key in keys if key in self._early]
         return min(arrivals, key=lambda arrival: arrival.order, default=None)
 
+    def early(self, context: int) -> list[Key]:
+        """Return what the early messages of a communicator have in their heads."""
+        return [key for key in self._early if key[1] == context]
+
     def take(self, wanted: Key) -> Arrival | None:
         """Remove and return the first early message that fits: it is matched."""
         arrival = self.peek(wanted)

@@ -24,6 +24,10 @@ class Sending(Protocol):
 class Outbox(Protocol):
     """Where the messages to one rank go."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether there is something left to send."""
+
     def start(self, request: Sending) -> None:
         """Send the message, or put it behind those that wait."""
 
@@ -39,6 +43,11 @@ class RingOutbox:
         self._busy = busy  # the engine's list of outboxes with something left to send
         self._queue: deque[Sending] = deque()
         self._rest: list[memoryview] = []  # of the first in the queue
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something left to send."""
+        return bool(self._queue)
 
     def start(self, request: Sending) -> None:
         """Send the message, or put it behind those that wait."""
@@ -90,6 +99,8 @@ class Receipt:
 
 class SelfOutbox:
     """Messages of a rank to itself: copied at once."""
+
+    busy = False
 
     def __init__(self, rank: int, mailbox: Mailbox) -> None:
         self._rank = rank

@@ -12,6 +12,7 @@ from parcompute.comm.process.engine import Engine
 from parcompute.comm.process.mailbox import Arrival, Key
 from parcompute.comm.process.packed import PackedReceive
 from parcompute.comm.process.requests import NullRequest, ObjectRequest, RecvRequest, Request
+from parcompute.comm.process.waits import Awaited, awaited_message
 
 
 class Look:
@@ -26,6 +27,11 @@ class Look:
     def done(self) -> bool:
         """Whether the message is there."""
         return self._key is None or self._engine.mailbox.peek(self._key) is not None
+
+    def awaited(self) -> Awaited:
+        """Return what is missing: a message."""
+        assert self._key is not None
+        return awaited_message(self._engine, self._key)
 
     def wait(self, status: Any) -> None:
         """Return when the message is there."""

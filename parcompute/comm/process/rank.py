@@ -91,6 +91,7 @@ def _serve(engine: Engine, link: Connection) -> int:
     comm: Any = None
     link.send_bytes(CONNECTED)
     while call := link.recv_bytes():
+        engine.panel.run()
         first = comm is None
         comm = ProcessCommunicator(engine, engine.next_context) if first else own.Dup()
         world.enter(comm)

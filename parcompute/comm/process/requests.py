@@ -15,6 +15,7 @@ from parcompute.comm.process.outbox import RECEIPTS, Outbox
 from parcompute.comm.process.pickles import loads
 from parcompute.comm.process.remote import address_of
 from parcompute.comm.process.ring import ADDRESS, DIRECT, HEADER, RECEIPT_SHIFT
+from parcompute.comm.process.waits import Awaited, awaited_message, awaited_send
 
 
 class Request(RequestLists):
@@ -89,6 +90,10 @@ class Request(RequestLists):
         """Withdraw a receive that no message has matched; anything else goes on."""
         self.Cancel()
 
+    def awaited(self) -> Awaited:
+        """Return what is missing, to explain a wait that lasts."""
+        return Awaited("", "", ())
+
     def _conclude(self, status: Any) -> None:
         """Report that it is complete."""
         if status is not None:
@@ -123,6 +128,7 @@ class SendRequest(Request):
 
     def __init__(self, engine: Engine, dest: int, context: int, tag: int, data: memoryview) -> None:
         self.engine = engine
+        self._dest = dest
         self._outbox: Outbox = engine.outboxes[dest]
         self.payload = data
         self.header = HEADER.pack(context, tag, len(data))
@@ -134,6 +140,11 @@ class SendRequest(Request):
         self.active = True
         if not self._outbox.put(self.header, self.payload, self.nbytes):
             self._outbox.start(self)
+
+    def awaited(self) -> Awaited:
+        """Return what is missing: space for the message."""
+        context, tag, _ = HEADER.unpack(self.header)
+        return awaited_send(self.engine, self._dest, context, tag)
 
 
 class SynchronousSend(Request):
@@ -160,6 +171,10 @@ class SynchronousSend(Request):
         self._receipt.key = self._dest, RECEIPTS, number
         self._receipt.Start()
         self._send.Start()
+
+    def awaited(self) -> Awaited:
+        """Return what is missing: a receive that matches."""
+        return self._send.awaited()
 
 
 class DirectSend(SynchronousSend):
@@ -221,6 +236,10 @@ class RecvRequest(Request):
     def missing(self) -> int:
         """Bytes of the buffer that the message did not fill."""
         return len(self._data) - self._came[2]
+
+    def awaited(self) -> Awaited:
+        """Return what is missing: a message."""
+        return awaited_message(self.engine, self.key)
 
     def landing(self, nbytes: int) -> memoryview:
         """Return the part of the buffer that the message fills."""

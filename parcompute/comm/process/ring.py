@@ -12,6 +12,9 @@ from __future__ import annotations
 import struct
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 HEADER = struct.Struct("=iiQ")
 """Head of a message: communicator context, tag, number of bytes that follow."""
 
@@ -235,3 +238,22 @@ class Inlet(_End):
         if words[_STARVED]:
             words[_STARVED] = 0
             self._ring_peer()
+
+
+class Gauge:
+    """A look at all rings of a job from outside.
+
+    Attributes
+    ----------
+    capacity : int
+        Bytes of each ring.
+    """
+
+    def __init__(self, memory: memoryview, ranks: int) -> None:
+        words = np.frombuffer(memory, np.uint64, ranks * ranks * _CONTROL_WORDS)
+        self._words = words.reshape(ranks, ranks, _CONTROL_WORDS)
+        self.capacity = capacity_for(ranks)
+
+    def read(self) -> NDArray[np.uint64]:
+        """Return the bytes under way, [writer, reader]; nonsense where the two are at work."""
+        return self._words[:, :, _HEAD] - self._words[:, :, _TAIL]

@@ -18,13 +18,17 @@ from time import monotonic
 from typing import Any
 
 from parcompute.comm.cores import usable_cpus
+from parcompute.comm.process.board import board_bytes, panels
+from parcompute.comm.process.deadlock import Lookout
 from parcompute.comm.process.engine import Wiring
 from parcompute.comm.process.memory import Segment
 from parcompute.comm.process.processes import Processes
 from parcompute.comm.process.rank import CONNECTED, LEAVE, Report
 from parcompute.comm.process.remote import directory_bytes
-from parcompute.comm.process.ring import segment_bytes
+from parcompute.comm.process.ring import Gauge, segment_bytes
+from parcompute.errors import ParcomputeError
 
+_LOOK = 0.3  # seconds between looks at ranks that wait
 _GRACE = 0.2  # seconds in which other ranks may report the same error
 _PATIENCE = 2.0  # seconds between asking a rank to end and killing it
 
@@ -57,7 +61,10 @@ class Supervisor:
         self._lasting, self._grace = lasting, grace
         self._segment = Segment(segment_bytes(ranks) + directory_bytes(ranks))
         bells = [get_context("spawn").Semaphore(0) for _ in range(ranks)]
-        wiring = Wiring(self._segment, bells, spin=ranks <= usable_cpus())
+        self._board = Segment(board_bytes(ranks))
+        gauge = Gauge(self._segment.map(), ranks)
+        self._lookout = Lookout(panels(self._board.map()), gauge)
+        wiring = Wiring(self._segment, self._board, bells, spin=ranks <= usable_cpus())
         self._wiring: Wiring | None = wiring
         self._unconnected = set(range(ranks))
         self._present: set[int] = set()  # ranks whose process has not ended
@@ -137,7 +144,8 @@ class Supervisor:
         """Listen until all ranks have ended, or one has failed."""
         try:
             while self._present and not self.failed:
-                self._listen(None)
+                self._listen(_LOOK)
+                self._look()
             deadline = monotonic() + self._grace
             while self._silent() and (left := deadline - monotonic()) > 0:
                 self._listen(left)
@@ -146,6 +154,17 @@ class Supervisor:
             self.processes.join(_PATIENCE)
             self._close()
             self._ended.set()
+
+    def _look(self) -> None:
+        """End a job in which nobody can go on, or in which ranks do different things."""
+        with self._news:
+            returned = [rank for rank, report in self.reports.items() if report.ok]
+            if not self.failed and (error := self._lookout.look(returned)):
+                self._blame(next(iter(self._silent()), 0), error)
+
+    def _blame(self, rank: int, error: ParcomputeError) -> None:
+        self.reports[rank] = Report(False, error, str(error), error.exit_code)
+        self._news.notify_all()
 
     def _silent(self) -> list[int]:
         return [rank for rank in sorted(self._present) if rank not in self.reports]
@@ -184,6 +203,8 @@ class Supervisor:
             report = _unpickled(message)
             if report.ok or not self._leaving:
                 self.reports[rank] = report
+            if self._complete() and not self.failed and (error := self._lookout.look_back()):
+                self._blame(rank, error)
             return
         self._unconnected.discard(rank)
         if not self._unconnected:
@@ -194,6 +215,7 @@ class Supervisor:
             self._present = set()
             self._wiring = None
             self._segment.close()
+            self._board.close()
             self._news.notify_all()
 
 
