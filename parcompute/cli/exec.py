@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -108,10 +109,8 @@ def _say(text: str) -> None:
 def _terminal_restored() -> Iterator[None]:
     """Restore the settings of the terminal that a rank may have left changed (getpass, curses)."""
     try:
-        import termios
-
         before = termios.tcgetattr(0)
-    except (ImportError, OSError, termios.error):
+    except termios.error:  # no terminal
         yield
         return
     try:

@@ -9,8 +9,9 @@ are three engines with the same names and semantics:
 
 The stack of the process engine, bottom up: `memory` (one anonymous shared segment), `ring` (a byte
 stream per ordered pair of ranks), `mailbox` (matching by source, communicator and tag), `engine`
-(progress and waiting), `requests`, `point_to_point`, `collectives`, `communicator`. `supervisor`
-and `rank` start, watch and end the processes. The serial engine is the same code with one rank.
+(progress and waiting), `requests`, `point_to_point`, `collectives`, `communicator`. `processes`,
+`rank`, `supervisor` and `job` start, watch and end the processes. The serial engine is the same
+code with one rank.
 
 Importing this package imports neither NumPy nor MPI.
 """

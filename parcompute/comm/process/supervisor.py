@@ -11,7 +11,6 @@ import pickle
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from multiprocessing import get_context
 from multiprocessing.connection import wait
 from threading import Condition, Event, Thread
 from time import monotonic
@@ -20,6 +19,7 @@ from typing import Any
 from parcompute.comm.cores import usable_cpus
 from parcompute.comm.process.board import board_bytes, panels
 from parcompute.comm.process.deadlock import Lookout
+from parcompute.comm.process.doorbells import doorbells
 from parcompute.comm.process.engine import Wiring
 from parcompute.comm.process.memory import Segment
 from parcompute.comm.process.processes import Processes
@@ -60,11 +60,10 @@ class Supervisor:
         self.reports: dict[int, Report] = {}  # on the function that runs, or ran last
         self._lasting, self._grace = lasting, grace
         self._segment = Segment(segment_bytes(ranks) + directory_bytes(ranks))
-        bells = [get_context("spawn").Semaphore(0) for _ in range(ranks)]
         self._board = Segment(board_bytes(ranks))
         gauge = Gauge(self._segment.map(), ranks)
         self._lookout = Lookout(panels(self._board.map()), gauge)
-        wiring = Wiring(self._segment, self._board, bells, spin=ranks <= usable_cpus())
+        wiring = Wiring(self._segment, self._board, doorbells(ranks), spin=ranks <= usable_cpus())
         self._wiring: Wiring | None = wiring
         self._unconnected = set(range(ranks))
         self._present: set[int] = set()  # ranks whose process has not ended
@@ -149,6 +148,10 @@ class Supervisor:
             deadline = monotonic() + self._grace
             while self._silent() and (left := deadline - monotonic()) > 0:
                 self._listen(left)
+        except BaseException as error:
+            report = Report(False, None, f"its supervisor failed: {error!r}")
+            self.reports |= dict.fromkeys(self._silent(), report)
+            raise
         finally:
             self.processes.send_signal(signal.SIGKILL)
             self.processes.join(_PATIENCE)
