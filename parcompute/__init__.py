@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from parcompute.boundary import Boundary, Dirichlet, Neumann, Periodic, Reflecting
     from parcompute.box import Box
     from parcompute.comm import Communicator
+    from parcompute.comm import names as MPI  # noqa: N812
     from parcompute.comm.process.job import Job, launch
     from parcompute.comm.serial import serial
     from parcompute.decomposition import Decomposition
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from parcompute.topology import CartTopology
 
 _HOMES = {
+    "MPI": "comm.chosen",
     "Boundary": "boundary",
     "Dirichlet": "boundary",
     "Neumann": "boundary",
@@ -61,6 +63,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "MPI",
     "Boundary",
     "Box",
     "CartTopology",

@@ -52,3 +52,15 @@ Accept Bsend Bsend_init Connect Create_dist_graph Create_graph Ibsend Idup Irsen
 
 UNSUPPORTED = frozenset(_CALLS.split())
 """Calls of mpi4py's Intracomm that only ``backend=mpi`` has (so far)."""
+
+_NAMES = """
+BOTTOM BSEND_OVERHEAD BUFFER_AUTOMATIC DISPLACEMENT_CURRENT DISP_CUR DIST_GRAPH Distgraphcomm
+FILE_NULL File GRAPH Graphcomm Grequest Intercomm LASTUSEDCODE MESSAGE_NO_PROC MESSAGE_NULL OP_NULL
+Pickle ROOT SESSION_NULL Session UNWEIGHTED WEIGHTS_EMPTY Win
+"""
+
+UNSUPPORTED_NAMES = frozenset(_NAMES.split())
+"""Names of mpi4py's ``MPI`` that only ``backend=mpi`` has."""
+
+UNSUPPORTED_PREFIXES = ("MODE_", "WIN_", "LOCK_", "SEEK_", "DISTRIBUTE_")
+"""How further such names begin."""

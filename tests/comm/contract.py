@@ -18,6 +18,7 @@ from tests.comm import (
     contract_datatypes,
     contract_groups,
     contract_messages,
+    contract_names,
     contract_ops,
     contract_reductions,
 )
@@ -31,6 +32,7 @@ _MODULES = (
     contract_groups,
     contract_cartesian,
     contract_datatypes,
+    contract_names,
 )
 BIG = 8 << 20
 

@@ -19,8 +19,9 @@ class Keyval(int):
     on_delete: Any = None
 
 
-KEYVALS = {name: Keyval(number) for number, name in enumerate(["TAG_UB", "WTIME_IS_GLOBAL"], 1)}
-"""Keys whose values the engine knows."""
+_NAMES = ["TAG_UB", "WTIME_IS_GLOBAL", "UNIVERSE_SIZE", "APPNUM", "IO"]
+KEYVALS = {name: Keyval(number) for number, name in enumerate(_NAMES, 1)}
+"""Keys of MPI's own attributes."""
 
 _KNOWN: dict[int, Any] = {KEYVALS["TAG_UB"]: TAG_UB, KEYVALS["WTIME_IS_GLOBAL"]: True}
 

@@ -6,14 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from parcompute.comm.constants import CONGRUENT, IDENT, SELF_CONTEXT, UNDEFINED
+from parcompute.comm.constants import CONGRUENT, IDENT, UNDEFINED
 from parcompute.comm.process.attributes import Attributes, Keyval
 from parcompute.comm.process.engine import Engine
 from parcompute.comm.process.failures import ERR_COMM, Exception
 from parcompute.comm.process.groups import Group
 from parcompute.comm.process.point_to_point import PointToPoint
-
-_NAMES = {0: "MPI_COMM_WORLD", SELF_CONTEXT: "MPI_COMM_SELF"}
 
 
 class Errhandler:
@@ -45,7 +43,7 @@ class Identity(Attributes, PointToPoint):
 
     def __init__(self, engine: Engine, context: int, members: Sequence[int]) -> None:
         super().__init__(engine, context, members)
-        self._name = _NAMES.get(context, "")
+        self._name = ""
         self._errhandler = ERRORS_RETURN
         self._attributes: dict[Keyval, Any] = {}
 

@@ -1,4 +1,4 @@
-"""The communicator that is none: ``COMM_NULL``, and what a freed communicator becomes."""
+"""Things that are none: ``COMM_NULL``, which a freed communicator becomes, ``REQUEST_NULL``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from parcompute.comm.process.communicator import ProcessCommunicator
 from parcompute.comm.process.failures import ERR_COMM, Exception
+from parcompute.comm.process.requests import Request
 
 
 def _refuse(name: str, *args: Any, **keywords: Any) -> NoReturn:
@@ -46,3 +47,20 @@ class NullCommunicator(ProcessCommunicator):
 
 COMM_NULL = NullCommunicator()
 """The communicator of no ranks."""
+
+
+class NullRequest(Request):
+    """A request that is none: complete at once, and passed over in lists."""
+
+    def __init__(self) -> None:
+        pass
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "<REQUEST_NULL>"
+
+
+REQUEST_NULL = NullRequest()
+"""No request."""

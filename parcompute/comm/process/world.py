@@ -16,8 +16,7 @@ _of_rank: Any = None
 def enter(comm: Any) -> None:
     """Make `comm` the world of this process, which is a rank."""
     global _of_rank
-    _of_rank = comm
-    comm.Set_name("MPI_COMM_WORLD")
+    _of_rank = _named(comm, "MPI_COMM_WORLD")
 
 
 def of_rank() -> Any:
@@ -34,7 +33,7 @@ def world() -> Any:
 def _alone() -> Any:
     from parcompute.comm.serial import serial
 
-    return serial()
+    return _named(serial(), "MPI_COMM_WORLD")
 
 
 @cache
@@ -43,4 +42,9 @@ def alone() -> Any:
     from parcompute.comm.process.communicator import ProcessCommunicator
 
     engine = world()._engine
-    return ProcessCommunicator(engine, SELF_CONTEXT, [engine.rank])
+    return _named(ProcessCommunicator(engine, SELF_CONTEXT, [engine.rank]), "MPI_COMM_SELF")
+
+
+def _named(comm: Any, name: str) -> Any:
+    comm.name = name
+    return comm
