@@ -138,3 +138,27 @@ def check_three_axes(comm: Any) -> None:
     assert cart.coords == [0, comm.rank, 0]
     assert cart.Shift(0, 1) == (comm.rank, comm.rank)
     assert len(cart.inedges) == 6
+
+
+def check_neighbours_exchange_objects_and_buffers(comm: Any) -> None:
+    """On periodic axes of 1 or 2 ranks MPI libraries differ: see test_neighbours."""
+    cart = comm.Create_cart([comm.size], [comm.size > 2])
+    edges = cart.inedges
+    null = names(comm).PROC_NULL
+    expected = [-1 if edge == null else 10 * edge for edge in edges]
+    got = np.full(2, -1)
+    cart.Neighbor_allgather(np.array([10 * cart.rank]), got)
+    assert got.tolist() == expected
+    got[:] = -1
+    cart.Ineighbor_allgather(np.array([10 * cart.rank]), got).Wait()
+    assert got.tolist() == expected
+    sent, got = np.array([10 * cart.rank, 10 * cart.rank + 1]), np.full(2, -1)
+    cart.Neighbor_alltoall(sent, got)
+    above_and_below = [-1 if e == null else 10 * e + 1 - side for side, e in enumerate(edges)]
+    assert got.tolist() == above_and_below
+    got[:] = -1
+    cart.Neighbor_alltoallv([sent, [1, 1]], [got, [1, 1]])
+    assert got.tolist() == above_and_below
+    if null not in edges:
+        assert cart.neighbor_allgather(cart.rank) == edges
+        assert cart.neighbor_alltoall(["down", "up"]) == ["up", "down"]

@@ -303,3 +303,23 @@ def check_other_buffers(comm: Any) -> None:
     got = np.zeros(2)
     _passed_on(comm, [np.arange(2.0), "d"], [got, "f8"])
     assert got.tolist() == [0, 1]
+
+
+def check_collective_calls_with_gaps(comm: Any) -> None:
+    mpi, size = names(comm), comm.size
+    column = mpi.DOUBLE.Create_vector(3, 1, size).Create_resized(0, 8).Commit()
+    mine, table = np.arange(3.0) + 10 * comm.rank, np.zeros((3, size))
+    comm.Gather(mine, [table, 1, column], 0)
+    if comm.rank == 0:
+        assert table.T.tolist() == [[10 * r, 10 * r + 1, 10 * r + 2] for r in range(size)]
+    back = np.zeros(3)
+    comm.Scatter([table, 1, column], back, 0)
+    assert back.tolist() == mine.tolist()
+    comm.Allgather(mine, [table, 1, column])
+    assert table[1].tolist() == [10 * r + 1 for r in range(size)]
+    turned = np.zeros((3, size))
+    comm.Alltoallw(
+        [table, [1] * size, [8 * r for r in range(size)], [column] * size],
+        [turned, [1] * size, [8 * r for r in range(size)], [column] * size],
+    )
+    assert turned.tolist() == [[10 * comm.rank + k] * size for k in range(3)]

@@ -313,3 +313,26 @@ def check_large_message_before_its_receive(comm: Any) -> None:
     assert (got == sent - comm.rank + left(comm)).all()
     assert (message.recv() == got[::2]).all()
     type(sends[0]).waitall(sends)
+
+
+def check_sends_of_other_modes(comm: Any) -> None:
+    mpi = names(comm)
+    room = mpi.Alloc_mem(4096 + 8 * 512)
+    mpi.Attach_buffer(room)
+    receives = [comm.irecv(source=left(comm), tag=k) for k in range(2)]
+    comm.bsend("buffered", right(comm), 0)
+    comm.ibsend("at once", right(comm), 1).wait()
+    assert [receive.wait() for receive in receives] == ["buffered", "at once"]
+    got = np.zeros((4, 2))
+    receives = [comm.Irecv(got[k], left(comm), k) for k in range(4)]
+    comm.Barrier()
+    data = np.ones(2)
+    comm.Bsend(data, right(comm), 0)
+    comm.Ibsend(data, right(comm), 1).Wait()
+    data[:] = 2
+    comm.Rsend(data, right(comm), 2)
+    comm.Irsend(data, right(comm), 3).Wait()
+    for receive in receives:
+        receive.Wait()
+    assert got[:, 0].tolist() == [1, 1, 2, 2]
+    mpi.Detach_buffer()

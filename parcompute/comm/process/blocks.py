@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from parcompute.comm.process.buffers import Array, Spec, all_items, as_bytes, parse
+from parcompute.comm.process.buffers import Array, Spec, as_bytes, count_items, parse
 from parcompute.comm.process.datatypes import Datatype
 from parcompute.comm.process.failures import ArgumentError
 
@@ -141,4 +141,4 @@ def _length(spec: Spec) -> int:
     """Return how many items the data has."""
     if isinstance(spec.kind, Datatype):
         return len(as_bytes(spec.data)) // spec.kind.extent
-    return len(all_items(spec))
+    return count_items(spec)

@@ -133,6 +133,13 @@ def memory_of(spec: Spec) -> tuple[Array, Layout]:
     return memory, layout
 
 
+def count_items(spec: Spec) -> int:
+    """Return how many items the data has, whatever the count."""
+    if is_derived(spec.kind):
+        return _items_in(np.frombuffer(as_bytes(spec.data), np.uint8), spec._replace(count=None))
+    return len(all_items(spec))
+
+
 def _items_in(memory: Array, spec: Spec) -> int:
     if spec.count is not None:
         if spec.count < 0:

@@ -10,10 +10,11 @@ from parcompute.comm.constants import CART, PROC_NULL
 from parcompute.comm.process.communicator import ProcessCommunicator
 from parcompute.comm.process.engine import Engine
 from parcompute.comm.process.failures import ERR_ARG, ERR_DIMS, ERR_RANK, ArgumentError
+from parcompute.comm.process.neighbours import NeighbourCalls
 from parcompute.topology import CartTopology, balanced_dims
 
 
-class CartCommunicator(ProcessCommunicator):
+class CartCommunicator(NeighbourCalls, ProcessCommunicator):
     """A communicator with coordinates.
 
     Parameters

@@ -11,7 +11,7 @@ from parcompute.comm.process.attributes import Attributes, Keyval
 from parcompute.comm.process.engine import Engine
 from parcompute.comm.process.failures import ERR_COMM, Exception
 from parcompute.comm.process.groups import Group
-from parcompute.comm.process.point_to_point import PointToPoint
+from parcompute.comm.process.modes import SendModes
 
 
 class Errhandler:
@@ -38,7 +38,7 @@ ERRORS_ARE_FATAL = Errhandler("MPI_ERRORS_ARE_FATAL")
 ERRORS_ABORT = Errhandler("MPI_ERRORS_ABORT")
 
 
-class Identity(Attributes, PointToPoint):
+class Identity(Attributes, SendModes):
     """The messages of a communicator, with its name and its group."""
 
     def __init__(self, engine: Engine, context: int, members: Sequence[int]) -> None:
