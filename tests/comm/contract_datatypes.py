@@ -197,6 +197,21 @@ def check_too_long_for_the_type(comm: Any) -> None:
     send.Wait()
 
 
+def check_large_faces(comm: Any) -> None:
+    mpi, shape = names(comm), (4, 600, 700)
+    sent, got = np.arange(float(np.prod(shape))).reshape(shape), np.zeros(shape)
+    face = mpi.DOUBLE.Create_subarray(shape, (4, 600, 699), (0, 0, 1)).Commit()
+    _passed_on(comm, [sent, face], [got, face])
+    np.testing.assert_array_equal(got[..., 1:], sent[..., 1:])
+    assert not got[..., 0].any()
+    send = comm.Isend([sent, face], right(comm), 4)
+    comm.Barrier()
+    got[:] = 0
+    comm.Recv([got, face], left(comm), 4)
+    send.Wait()
+    np.testing.assert_array_equal(got[..., 1:], sent[..., 1:])
+
+
 def check_every_kind_of_send_packs(comm: Any) -> None:
     mpi, data = names(comm), np.arange(12.0)
     column = mpi.DOUBLE.Create_vector(3, 1, 4).Commit()

@@ -317,7 +317,7 @@ def check_large_message_before_its_receive(comm: Any) -> None:
 
 def check_sends_of_other_modes(comm: Any) -> None:
     mpi = names(comm)
-    room = mpi.Alloc_mem(4096 + 8 * 512)
+    room = mpi.Alloc_mem(9 << 20)
     mpi.Attach_buffer(room)
     receives = [comm.irecv(source=left(comm), tag=k) for k in range(2)]
     comm.bsend("buffered", right(comm), 0)
@@ -335,4 +335,8 @@ def check_sends_of_other_modes(comm: Any) -> None:
     for receive in receives:
         receive.Wait()
     assert got[:, 0].tolist() == [1, 1, 2, 2]
+    comm.Bsend(np.full(1 << 20, comm.rank), right(comm), 4)
+    large = np.zeros(1 << 20, int)
+    comm.Recv(large, left(comm), 4)
+    assert (large == left(comm)).all()
     mpi.Detach_buffer()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from parcompute.comm.process.buffers import Array, Spec, as_bytes, count_items, parse
+from parcompute.comm.process.buffers import Array, Spec, all_items, as_bytes, count_items, parse
 from parcompute.comm.process.datatypes import Datatype
 from parcompute.comm.process.failures import ArgumentError
 

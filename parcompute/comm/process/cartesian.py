@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from math import prod
 
 from parcompute.comm.constants import CART, PROC_NULL
+from parcompute.comm.process.collective_calls import NeighbourCalls
 from parcompute.comm.process.communicator import ProcessCommunicator
 from parcompute.comm.process.engine import Engine
 from parcompute.comm.process.failures import ERR_ARG, ERR_DIMS, ERR_RANK, ArgumentError
-from parcompute.comm.process.neighbours import NeighbourCalls
 from parcompute.topology import CartTopology, balanced_dims
 
 
@@ -30,6 +30,7 @@ class CartCommunicator(NeighbourCalls, ProcessCommunicator):
     ) -> None:
         super().__init__(engine, context, members)
         self._topology = topology
+        self._hidden.neighbours = self.inedges
 
     @property
     def topology(self) -> int:

@@ -33,6 +33,8 @@ class Channel(PointToPoint):
     through_one : bool
         Whether small data of all ranks go through rank 0: in fewer messages, if not in fewer
         rounds, which is faster where ranks share cores (1.5 times with 8 ranks on 2 cores).
+    neighbours : list of int
+        On a Cartesian grid: below and above, axis by axis.
     """
 
     def __init__(self, engine: Engine, context: int, members: Sequence[int]) -> None:
@@ -41,6 +43,7 @@ class Channel(PointToPoint):
         engine.calls[context] = self.calls
         self.rounds = list(rounds(self.rank, self.size))
         self.through_one = engine.crowded and self.size > 3
+        self.neighbours: list[int] = []
 
     def check_root(self, root: int) -> None:
         """Raise `ArgumentError` if `root` is no rank."""

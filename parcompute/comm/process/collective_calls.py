@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from parcompute.comm.process import buffer_collectives as buffers
 from parcompute.comm.process import buffer_reductions as reductions
 from parcompute.comm.process import collectives as objects
+from parcompute.comm.process import neighbours
 from parcompute.comm.process.channel import Channel, Steps, Task
 
 _P = ParamSpec("_P")
@@ -111,3 +112,22 @@ class CollectiveCalls:
     Ireduce_scatter = _starting(reductions.reduce_scatter)
     Reduce_scatter_block = _blocking(reductions.reduce_scatter_block)
     Ireduce_scatter_block = _starting(reductions.reduce_scatter_block)
+
+
+class NeighbourCalls:
+    """What all ranks of a Cartesian communicator call together, to exchange with neighbours."""
+
+    neighbor_allgather = _blocking(neighbours.allgather_objects)
+    neighbor_alltoall = _blocking(neighbours.alltoall_objects)
+
+    Neighbor_allgather = _blocking(neighbours.allgather)
+    Neighbor_allgatherv = _blocking(neighbours.allgatherv)
+    Neighbor_alltoall = _blocking(neighbours.alltoall)
+    Neighbor_alltoallv = _blocking(neighbours.alltoallv)
+    Neighbor_alltoallw = _blocking(neighbours.alltoallw)
+
+    Ineighbor_allgather = _starting(neighbours.allgather)
+    Ineighbor_allgatherv = _starting(neighbours.allgatherv)
+    Ineighbor_alltoall = _starting(neighbours.alltoall)
+    Ineighbor_alltoallv = _starting(neighbours.alltoallv)
+    Ineighbor_alltoallw = _starting(neighbours.alltoallw)
