@@ -10,6 +10,7 @@ import pytest
 from parcompute.comm.process import buffer_reductions
 from parcompute.comm.process.job import launch
 from parcompute.comm.process.ops import Op
+from tests.comm import contract, contract_collectives, contract_ops
 
 
 def sums_in_all_ways(comm):
