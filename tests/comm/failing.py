@@ -97,7 +97,7 @@ def shared_files(comm: Any) -> list[str]:
 
 
 def both_send_first(comm: Any, nbytes: int) -> int:
-    """Send before receiving, on both sides: must not deadlock, whatever the size."""
+    """Send before receiving, on both sides."""
     other = comm.size - 1 - comm.rank
     got = np.zeros(nbytes, np.uint8)
     comm.Send(np.full(nbytes, comm.rank + 1, np.uint8), other)

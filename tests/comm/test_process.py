@@ -8,12 +8,20 @@ import signal
 import sys
 import threading
 import time
+from contextlib import nullcontext
 
 import pytest
 
 from parcompute.comm import cores
 from parcompute.comm.process.job import launch
-from parcompute.errors import ConfigError, DivergenceError, ParcomputeError, RankError
+from parcompute.comm.process.remote import Reader, directory_bytes
+from parcompute.errors import (
+    ConfigError,
+    DeadlockError,
+    DivergenceError,
+    ParcomputeError,
+    RankError,
+)
 from tests.comm import contract, failing
 from tests.helpers import kill_group, python, run, start
 
@@ -64,9 +72,16 @@ def test_no_named_memory_while_ranks_run():
         assert all(line.endswith("(deleted)") for line in files)
 
 
-@pytest.mark.parametrize("nbytes", [1000, 1 << 18, 9_000_001])
+@pytest.mark.parametrize("nbytes", [1000, 1 << 18, 7_000_001])
 def test_both_may_send_first(nbytes):
     assert launch(failing.both_send_first, 2, (nbytes,)) == [(2, 2), (1, 1)]
+
+
+def test_both_may_not_send_first_what_is_read_from_the_sender():
+    permitted = Reader(memoryview(bytearray(directory_bytes(1))), 0).reaches(0)
+    stuck = pytest.raises(DeadlockError, match=r"rank 1 waits in Send\(dest=0, tag=0\)")
+    with stuck if permitted else nullcontext():
+        launch(failing.both_send_first, 2, (9_000_001,))
 
 
 def test_more_ranks_than_cores():

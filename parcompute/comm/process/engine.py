@@ -1,12 +1,16 @@
 """Progress and waiting: moves the bytes of one rank's messages while it waits.
 
 Nothing happens in the background. A rank makes progress with *all* its messages whenever it waits
-for one of them, so that two ranks which both send large messages cannot block each other.
+for one of them, so that two ranks which both send before they receive do not block each other; but
+for messages so large that the receiver reads them from the sender's memory, as with MPI.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 from weakref import WeakValueDictionary
@@ -24,9 +28,11 @@ from parcompute.errors import DeadlockError
 if TYPE_CHECKING:
     from parcompute.comm.process.calls import Calls
 
+_sched_yield = getattr(os, "sched_yield", partial(time.sleep, 0))  # macOS has only the latter
 _RECEIPT_NUMBERS = 1 << 20
 _SPINS = 2000  # about 50 us: longer than a message takes, shorter than is worth a context switch
 _MORE = 100  # spins, after a short wait
+_YIELDS = 20  # of the core to other ranks: shorter than to be put to sleep and woken up
 _SHORT = 50e-6  # seconds: a wait that would better have been spent spinning
 _PATIENCE = 0.1  # seconds of a blocking wait before saying what for
 _LONG_PATIENCE = 1.0  # seconds of one that was explained, before looking again
@@ -112,6 +118,7 @@ class Engine:
         self._acquire = doorbell.acquire
         self._most_spins = self._spins = _SPINS if spin else 0
         self.crowded = not spin  # ranks share cores
+        self._yields = 0 if spin else _YIELDS
         self._rung = False  # the doorbell has rung for something that is not yet taken in
         self.tasks: list[Task] = []
         self._busy: list[RingOutbox] = []
@@ -217,6 +224,10 @@ class Engine:
                 "that nobody can send: send it before you wait for it"
             )
         for _ in range(self._spins):
+            if acquire(False):
+                return
+        for _ in range(self._yields):
+            _sched_yield()
             if acquire(False):
                 return
         start = perf_counter()
