@@ -12,7 +12,6 @@ from contextlib import nullcontext
 
 import pytest
 
-from parcompute.comm import cores
 from parcompute.comm.process.job import launch
 from parcompute.comm.process.remote import Reader, directory_bytes
 from parcompute.errors import (
@@ -22,7 +21,7 @@ from parcompute.errors import (
     ParcomputeError,
     RankError,
 )
-from tests.comm import contract, failing
+from tests.comm import failing
 from tests.helpers import kill_group, python, run, start
 
 SOON = 5.0
@@ -82,11 +81,6 @@ def test_both_may_not_send_first_what_is_read_from_the_sender():
     stuck = pytest.raises(DeadlockError, match=r"rank 1 waits in Send\(dest=0, tag=0\)")
     with stuck if permitted else nullcontext():
         launch(failing.both_send_first, 2, (9_000_001,))
-
-
-def test_more_ranks_than_cores():
-    ranks = cores.usable_cpus() + 3
-    assert launch(contract.run_all, ranks) == [len(contract.checks())] * ranks
 
 
 def test_message_that_nobody_receives_does_not_keep_the_job():
