@@ -61,7 +61,7 @@ class Attributes:
 
     def Get_attr(self, keyval: int) -> Any:
         """Return the value under a key, or None."""
-        return _KNOWN.get(keyval, self._attributes.get(keyval))  # type: ignore[call-overload]
+        return _KNOWN.get(keyval, self._attributes.get(Keyval(keyval)))
 
     def Set_attr(self, keyval: Any, attrval: Any) -> None:
         """Keep a value under a key."""

@@ -242,37 +242,31 @@ _OF_CODES = """
 L=UNSIGNED_LONG Q=UNSIGNED_LONG_LONG e=FLOAT16_T f=FLOAT d=DOUBLE g=LONG_DOUBLE F=C_FLOAT_COMPLEX
 D=C_DOUBLE_COMPLEX G=C_LONG_DOUBLE_COMPLEX b1=C_BOOL i1=INT8_T i2=INT16_T i4=INT32_T i8=INT64_T
 u1=UINT8_T u2=UINT16_T u4=UINT32_T u8=UINT64_T f2=FLOAT16_T f4=FLOAT f8=DOUBLE f16=LONG_DOUBLE
-c8=C_FLOAT_COMPLEX c16=C_DOUBLE_COMPLEX c32=C_LONG_DOUBLE_COMPLEX n=AINT N=UNSIGNED_LONG p=AINT
+c8=C_FLOAT_COMPLEX c16=C_DOUBLE_COMPLEX c32=C_LONG_DOUBLE_COMPLEX p=AINT n=AINT N=UNSIGNED_LONG
 P=UNSIGNED_LONG c=CHAR S=CHAR S1=CHAR
 """
-_CODES = {
-    f"MPI_{name}": code
-    for code, name in (word.split("=") for word in ["p=AINT", "c=CHAR", "B=BYTE", "b1=C_BOOL"])
-} | {
-    f"MPI_{name}": name[0].lower() + str(bits // 8)
-    for bits in (8, 16, 32, 64)
-    for name in (f"INT{bits}_T", f"UINT{bits}_T")
-}
+
+
+def _table(text: str) -> list[list[str]]:
+    return [word.split("=") for word in text.split()]
 
 
 def _predefined() -> dict[str, Datatype]:
     """Return the types by their names in mpi4py."""
-    simple = [word.split("=") for word in _SIMPLE.split()]
-    types = {name: Datatype(name, code) for name, code in simple}
-    for name, code in (word.split("=") for word in _PAIRS.split()):
-        pair = np.dtype([("value", code), ("index", "i")], align=True)
-        types[name] = Datatype(name, pair)
-    types |= {name: types[of] for name, of in (word.split("=") for word in _ALIASES.split())}
+    types = {name: Datatype(name, code) for name, code in _table(_SIMPLE)}
+    for name, code in _table(_PAIRS):
+        types[name] = Datatype(name, np.dtype([("value", code), ("index", "i")], align=True))
+    types |= {name: types[of] for name, of in _table(_ALIASES)}
     return types | {"DATATYPE_NULL": Derived()}
 
 
 PREDEFINED = _predefined()
 """Name in mpi4py to type."""
 
-TYPEDICT = {
-    code: PREDEFINED[name] for code, name in (word.split("=") for word in _OF_CODES.split())
-}
+TYPEDICT = {code: PREDEFINED[name] for code, name in _table(_OF_CODES)}
 """NumPy's code to type."""
+
+_CODES = {kind.name: code for code, kind in reversed(TYPEDICT.items())}
 
 
 def as_dtype(kind: Any) -> np.dtype[Any]:
