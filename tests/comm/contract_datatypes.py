@@ -184,6 +184,7 @@ def check_types_meet_other_types(comm: Any) -> None:
     _passed_on(comm, np.full(3, 9.0), [got, face], told)
     assert got[1:3, 1:3].tolist() == [[9, 9], [9, 6]]
     assert told.Get_count(face) == mpi.UNDEFINED
+    assert told.Get_elements(face) == 3
     assert told.Get_count(mpi.DOUBLE) == 3
 
 

@@ -28,6 +28,8 @@ class Datatype(Deriving):
         None for a type made of others.
     lb, ub : int
         Bounds of an item, in bytes, relative to its address.
+    basic : int
+        Bytes of the basic items that it is made of; 0 if they differ.
     """
 
     dtype: np.dtype[Any] | None
@@ -38,6 +40,7 @@ class Datatype(Deriving):
         self.dtype = kind
         self.lb, self.ub = 0, kind.itemsize
         self.alignment = kind.alignment
+        self.basic = kind.itemsize
         self._layout: Layout | None = Strided(kind.itemsize)
 
     def __repr__(self) -> str:
@@ -170,7 +173,9 @@ class Datatype(Deriving):
         return self.layout.repeated(len(memory) // self.extent, self.extent).region(memory)
 
     def _made(self, layout: Layout, lb: int, ub: int, alignment: int) -> Datatype:
-        return Derived(layout, lb, ub, alignment)
+        made = Derived(layout, lb, ub, alignment)
+        made.basic = self.basic
+        return made
 
 
 class Derived(Datatype):
@@ -193,6 +198,7 @@ class Derived(Datatype):
         self.dtype = None
         self.lb, self.ub = lb, ub
         self.alignment = alignment
+        self.basic = 0
         self._layout = layout
         self._committed = False
 

@@ -52,7 +52,8 @@ class Status:
 
     def Get_elements(self, datatype: Any) -> int:
         """Return the number of basic items of `datatype`."""
-        return self.Get_count(datatype)
+        basic = datatype.basic
+        return self.count // basic if basic else self.Get_count(datatype)
 
     def Is_cancelled(self) -> bool:
         """Return whether the receive was cancelled."""
