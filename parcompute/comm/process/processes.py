@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
@@ -14,6 +13,7 @@ from time import monotonic
 from types import ModuleType
 from typing import Any
 
+from parcompute.comm.process.nursery import Nursery
 from parcompute.comm.process.rank import main
 
 
@@ -29,19 +29,24 @@ class Processes:
     """
 
     def __init__(self, wiring: Any, streams: Sequence[Any]) -> None:
-        context = get_context("spawn")
+        context = get_context("forkserver")
         pipes = [context.Pipe() for _ in streams]
         self.links: list[Connection] = [ours for ours, _ in pipes]
         self._far_ends: list[Connection] = [theirs for _, theirs in pipes]
-        arms = threading.current_thread() is threading.main_thread()
         self._processes = [
-            context.Process(target=main, args=(rank, wiring, link, own, arms), name=f"rank-{rank}")
+            context.Process(target=main, args=(rank, wiring, link, own), name=f"rank-{rank}")
             for rank, (link, own) in enumerate(zip(self._far_ends, streams, strict=True))
         ]
+        self._nursery: Nursery | None = None
 
     def start(self, variables: Mapping[str, str]) -> None:
         """Start all; they have the environment `variables` from the beginning."""
         with _environment(variables), _interrupts_held(), _main_module_hidden():
+            self._nursery = Nursery(os.environ)
+            self._start_all(self._nursery)
+
+    def _start_all(self, nursery: Nursery) -> None:
+        with nursery.open():
             for process, theirs in zip(self._processes, self._far_ends, strict=True):
                 process.start()
                 theirs.close()
@@ -78,6 +83,11 @@ class Processes:
         for process in self._processes:
             if process.pid is not None:
                 process.join(max(0.0, deadline - monotonic()))
+
+    def end_nursery(self) -> None:
+        """End the process that has forked the others, which have ended."""
+        if self._nursery is not None:
+            self._nursery.close()
 
     def close(self) -> None:
         """Close the links."""

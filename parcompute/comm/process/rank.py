@@ -52,7 +52,7 @@ class Report(NamedTuple):
     code: int = 1
 
 
-def main(rank: int, wiring: Wiring, link: Connection, streams: Any, arms: bool) -> None:
+def main(rank: int, wiring: Wiring, link: Connection, streams: Any) -> None:
     """Be rank `rank`: run what the supervisor sends over `link`, until it says to leave.
 
     Parameters
@@ -65,11 +65,9 @@ def main(rank: int, wiring: Wiring, link: Connection, streams: Any, arms: bool) 
         To the supervisor.
     streams : object
         What takes the place of the standard streams; None to keep them.
-    arms : bool
-        Whether this process may be tied to the *thread* that started it (the main thread).
     """
     _leave_interrupts_to_supervisor()
-    _die_with_supervisor(arms)
+    _die_with_supervisor()
     _prepare_streams(streams)
     code = _TERMINATED
     try:
@@ -178,15 +176,18 @@ def _leave_interrupts_to_supervisor() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
-def _die_with_supervisor(arms: bool) -> None:
+def _die_with_supervisor() -> None:
     """Leave no orphan when the supervisor is killed."""
     supervisor = parent_process()
     assert supervisor is not None
-    if arms and sys.platform == "linux":  # sent when the *thread* ends that started this process
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != supervisor.pid:  # it died before the call above
-            os._exit(1)
+    die_with_parent()
     _in_background(_exit_after, supervisor.sentinel)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the *thread* ends that has started it (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _in_background(function: Callable[..., None], *args: Any) -> None:

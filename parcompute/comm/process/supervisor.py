@@ -214,6 +214,7 @@ class Supervisor:
             self._wiring = None  # drops the semaphores, which drops their names: nothing can leak
 
     def _close(self) -> None:
+        self.processes.end_nursery()
         with self._news:
             self._present = set()
             self._wiring = None
