@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
+import random
 import signal
 import sys
 import threading
@@ -140,11 +142,31 @@ def wait_forever(comm: Any, folder: str) -> None:
     time.sleep(1000)
 
 
+def draw(comm: Any) -> tuple[float, float]:
+    return random.random(), float(np.random.rand())
+
+
+def threads_of_parent(comm: Any) -> int:
+    return len(os.listdir(f"/proc/{os.getppid()}/task"))
+
+
+def be_stuck(comm: Any, folder: str) -> None:
+    """Hold the interpreter's lock for good."""
+    for name, pid in ((comm.rank, os.getpid()), ("parent", os.getppid())):
+        draft = Path(folder, f"draft-{comm.rank}")
+        draft.write_text(str(pid))
+        draft.replace(Path(folder, f"pid-{name}"))
+    ctypes.PyDLL(None).sleep(3600)
+
+
 def main() -> int:
     """``supervise FOLDER``, or under mpiexec: the name of a function above and its argument."""
     if sys.argv[1] == "supervise":
         signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in background ignore it
         launch(wait_forever, 2, sys.argv[2:])
+        return 0
+    if sys.argv[1] == "be stuck":
+        launch(be_stuck, 2, sys.argv[2:])
         return 0
     return mpi.guarded(globals()[sys.argv[1]], *sys.argv[2:])
 

@@ -31,7 +31,7 @@ class _Bell(Semaphore):
 def doorbells(ranks: int) -> list[Semaphore]:
     """Return a semaphore for each rank; remove those of jobs that are no more."""
     _reap()
-    context = get_context("spawn")
+    context = get_context("forkserver")
     return [_Bell(0, ctx=context) for _ in range(ranks)]
 
 

@@ -14,11 +14,12 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from parcompute.comm.cores import thread_variables
 
 _PACKAGE = "parcompute.comm.process"
+_LONGEST = 60  # characters of a folder for sockets, whose names have about a hundred at most
 
 
 class Nursery:
@@ -48,7 +49,7 @@ class Nursery:
         """Have processes of the context "forkserver" come from here; nothing is left on disk."""
         config = multiprocessing.process.current_process()._config  # type: ignore[attr-defined]
         before, folder = mp.connect_to_new_process, config.get("tempdir")
-        with TemporaryDirectory(prefix="parcompute-") as config["tempdir"]:
+        with TemporaryDirectory(prefix="parcompute-", dir=_place()) as config["tempdir"]:
             mp.connect_to_new_process = self._server.connect_to_new_process
             try:
                 yield
@@ -61,3 +62,9 @@ class Nursery:
             os.kill(self._server._forkserver_pid, signal.SIGKILL)  # type: ignore[attr-defined]
         with suppress(FileNotFoundError):  # its socket has gone with the folder
             self._server._stop()  # type: ignore[attr-defined]
+
+
+def _place() -> str:
+    """Return the folder for temporary files, or another if its name is too long for sockets."""
+    place = gettempdir()
+    return place if len(os.fsencode(place)) <= _LONGEST else "/tmp"
