@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Timer
+
 import pytest
 
 from parcompute.comm.process.job import launch
@@ -20,8 +22,11 @@ def test_reads_what_is_at_an_address(directory):
     assert target == b"large"
 
 
-def test_a_rank_that_has_not_yet_come_is_not_reached(directory):
-    assert not Reader(directory, 0).reaches(2)
+def test_a_rank_that_has_not_yet_come_is_waited_for(directory):
+    readers = []
+    Timer(0.1, lambda: readers.append(Reader(directory, 2))).start()
+    assert Reader(directory, 0).reaches(2) == Reader(directory, 0).reaches(0)
+    assert readers
 
 
 def test_a_process_that_cannot_be_read_is_not_reached(directory):

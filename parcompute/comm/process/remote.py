@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 _PR_SET_PTRACER = 0x59616D61
 _ANYBODY = ctypes.c_ulong(-1)
 _WORD = b"parcomp."
+_START = 0.001  # seconds between looks for a rank that is being started
 _WORDS = 2  # per rank: process id, address of its copy of `_WORD`
 
 
@@ -60,10 +62,12 @@ class Reader:
         self._directory[_WORDS * rank] = os.getpid()
 
     def reaches(self, peer: int) -> bool:
-        """Say whether this rank and `peer` can read each other's memory."""
-        if self._call is None or not self._directory[_WORDS * peer]:
+        """Say whether this rank and `peer` can read each other's memory; wait until it is there."""
+        if self._call is None:
             return False
         if peer not in self._reached:
+            while not self._directory[_WORDS * peer]:
+                time.sleep(_START)
             word = bytearray(len(_WORD))
             count = self._read(peer, self._directory[_WORDS * peer + 1], memoryview(word))
             self._reached[peer] = count == len(word) and word == _WORD
