@@ -13,7 +13,8 @@ stream per ordered pair of ranks), `mailbox` (matching by source, communicator a
 comparison), `family` (communicators made of others), `communicator`, `cartesian`. Datatypes are
 made in `deriving`, lie in memory as `layouts` say, and travel as `packed` messages. `processes`,
 `rank`, `supervisor` and `job` start, watch and end the processes. The serial engine is the same
-code with one rank. `names` is the module ``MPI`` of this engine; `chosen` gives it or mpi4py's to the program.
+code with one rank. `names` is the module ``MPI`` of this engine; `chosen` gives it or mpi4py's to
+the program.
 
 Importing this package imports neither NumPy nor MPI.
 """
