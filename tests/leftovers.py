@@ -15,6 +15,10 @@ def names() -> set[str]:
     return {path.name for path in _SHARED.iterdir()} if _SHARED.is_dir() else set()
 
 
+def _is_of_another_job(name: str, leader: int) -> bool:
+    return name.startswith("sem.parcompute-") and int(name.split("-")[1]) != leader
+
+
 def session(leader: int) -> dict[int, str]:
     """Return the processes, but zombies, of the session that `leader` began: id and command."""
     rows = subprocess.run(
@@ -33,7 +37,7 @@ def seconds_until_gone(leader: int, before: set[str], limit: float = 5.0) -> flo
         After `limit` seconds, with what is left.
     """
     begin = time.monotonic()
-    new = names() - before
+    new = {name for name in names() - before if not _is_of_another_job(name, leader)}
     while (left := session(leader)) or new & names():
         assert time.monotonic() - begin < limit, (left, new & names())
         time.sleep(0.02)
