@@ -101,9 +101,9 @@ class Deriving:
         layout = joined(unit, [finer(part.layout, unit) for part in parts])
         lb, ub = min((p.lb for p in parts), default=0), max((p.ub for p in parts), default=0)
         alignment = max((kind.alignment for kind in datatypes), default=1)
-        return datatypes[0]._made(
-            layout, lb, lb + -(-(ub - lb) // alignment) * alignment, alignment
-        )
+        made = datatypes[0]._made(layout, lb, ub + (lb - ub) % alignment, alignment)
+        made.basic = made.basic if len({kind.basic for kind in datatypes}) == 1 else 0
+        return made
 
     def Create_subarray(
         self,
