@@ -16,6 +16,7 @@ from tests.comm import (
     contract_cartesian,
     contract_collectives,
     contract_datatypes,
+    contract_derived,
     contract_groups,
     contract_messages,
     contract_names,
@@ -33,6 +34,7 @@ _MODULES = (
     contract_cartesian,
     contract_datatypes,
     contract_names,
+    contract_derived,
 )
 BIG = 8 << 20
 

@@ -187,6 +187,34 @@ def check_commuting_operations_of_the_user(comm: Any) -> None:
     op.Free()
 
 
+def check_operations_of_the_user_on_types_made_of_others(comm: Any) -> None:
+    """Multiply 2 x 2 matrices that are one item each, so that no MPI may take them apart."""
+    mpi = names(comm)
+    sizes = []
+
+    def multiply(inbuf: Any, inoutbuf: Any, datatype: Any) -> None:
+        sizes.append((datatype.Get_size(), len(inbuf) % 32))
+        _by_two(inbuf, inoutbuf, mpi.DOUBLE)
+
+    op, matrix = mpi.Op.Create(multiply), mpi.DOUBLE.Create_contiguous(4).Commit()
+    sent = np.array([_matrix(comm.rank), _matrix(comm.rank + 7), _matrix(1)])
+    expected = sent * 0
+    for k, first in enumerate((0, 7, None)):
+        expected[k] = np.linalg.multi_dot(
+            [np.eye(2), *(_matrix(1 if first is None else r + first) for r in range(comm.size))]
+        )
+    got = np.zeros_like(sent)
+    comm.Allreduce([sent, matrix], [got, 3, matrix], op)
+    np.testing.assert_array_equal(got, expected)
+    comm.Reduce_scatter_block(
+        [np.tile(_matrix(comm.rank), (comm.size, 1)), matrix], [got[:1], matrix], op
+    )
+    np.testing.assert_array_equal(got[0], expected[0])
+    assert set(sizes) <= {(32, 0)}
+    matrix.Free()
+    op.Free()
+
+
 def check_uppercase_reductions_need_an_operation(comm: Any) -> None:
     with pytest.raises(TypeError):
         comm.Allreduce(np.zeros(1), np.zeros(1), op=max)

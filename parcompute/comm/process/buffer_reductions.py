@@ -10,7 +10,7 @@ import numpy as np
 
 from parcompute.comm.constants import IN_PLACE
 from parcompute.comm.process.buffer_collectives import exchange
-from parcompute.comm.process.buffers import Array, as_items
+from parcompute.comm.process.buffers import Array, as_bytes, as_items, is_derived, parse
 from parcompute.comm.process.channel import Channel, Steps, receive, wait_all
 from parcompute.comm.process.failures import ArgumentError
 from parcompute.comm.process.ops import SUM, Op, check_same
@@ -57,6 +57,9 @@ class Work:
 def _items(buffer: Any) -> Array:
     if type(buffer) is np.ndarray and buffer.flags.c_contiguous:
         return buffer.reshape(-1)  # the usual case, 1 us faster
+    kind = parse(buffer).kind
+    if is_derived(kind):
+        return np.frombuffer(as_bytes(buffer), f"V{kind.size}")  # for operations of the user
     return as_items(buffer)
 
 
@@ -236,7 +239,7 @@ def reduce_scatter(
 
     Without `recvcounts` the length of each rank's receive buffer is that of its block.
     """
-    target = as_items(recvbuf)
+    target = _items(recvbuf)
     source = _source(recvbuf if sendbuf is IN_PLACE else sendbuf, op)
     tag = comm.calls.begin("Reduce_scatter", source.nbytes, op.name)
     if recvcounts is None and sendbuf is not IN_PLACE:
@@ -247,7 +250,7 @@ def reduce_scatter(
 
 def reduce_scatter_block(comm: Channel, sendbuf: Any, recvbuf: Any, op: Op = SUM) -> Steps:
     """Combine the buffers of all ranks; every rank gets a block of the same length."""
-    target = as_items(recvbuf)
+    target = _items(recvbuf)
     source = _source(recvbuf if sendbuf is IN_PLACE else sendbuf, op)
     tag = comm.calls.begin("Reduce_scatter_block", source.nbytes, op.name)
     count = len(source) // comm.size
