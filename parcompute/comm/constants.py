@@ -67,7 +67,7 @@ BSEND_OVERHEAD BUFFER_AUTOMATIC BottomType BufferAutomaticType COMPLEX4 COMPLEX3
 DISPLACEMENT_CURRENT DISP_CUR DIST_GRAPH Distgraphcomm ERRHANDLER_NULL FILE_NULL F_ERROR F_SOURCE
 F_STATUS_SIZE F_TAG File Flush_buffer GRAPH Get_abi_fortran_info Get_abi_info Get_abi_version
 Get_hw_resource_info Graphcomm Grequest INFO_ENV INTEGER16 Iflush_buffer InPlaceType Intercomm
-LASTUSEDCODE LOGICAL16 Lookup_name MESSAGE_NO_PROC MESSAGE_NULL OP_NULL Open_port Pcontrol Pickle
+LASTUSEDCODE LOGICAL16 Lookup_name MESSAGE_NO_PROC MESSAGE_NULL Open_port Pcontrol Pickle
 Publish_name REAL16 ROOT Register_datarep Remove_error_class Remove_error_code Remove_error_string
 SESSION_NULL Session UNWEIGHTED Unpublish_name WEIGHTS_EMPTY Win buffer memory pickle
 """

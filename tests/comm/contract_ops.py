@@ -172,6 +172,14 @@ def check_operations_of_the_user(comm: Any) -> None:
     np.testing.assert_array_equal(local, _matrix(0) @ _matrix(1))
     op.Free()
     assert not op
+    assert op == names(comm).OP_NULL
+
+
+def check_no_operation(comm: Any) -> None:
+    null = names(comm).OP_NULL
+    assert not null
+    assert null != names(comm).SUM
+    assert pickle.loads(pickle.dumps(null)) == null
 
 
 def check_commuting_operations_of_the_user(comm: Any) -> None:

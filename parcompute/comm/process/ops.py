@@ -120,16 +120,24 @@ class Op:
 class UserOp(Op):
     """An operation made by `Op.Create`."""
 
-    def __init__(self, function: Callable[[Any, Any, Any], Any], commute: bool) -> None:
+    def __init__(self, function: Callable[[Any, Any, Any], Any] | None, commute: bool) -> None:
         self.name = getattr(function, "__name__", "an operation of the user")
-        self._function: Callable[[Any, Any, Any], Any] | None = function
+        self._function = function
         self._commutes = commute
 
     def __reduce__(self) -> Any:
+        if self._function is None:
+            return "OP_NULL"
         raise ValueError("an operation made by Op.Create cannot be pickled: create it on each rank")
 
     def __bool__(self) -> bool:
         return self._function is not None
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, UserOp) and not self and not other)
+
+    def __hash__(self) -> int:
+        return id(self)
 
     def __call__(self, x: Any, y: Any) -> Any:
         """Return two objects combined."""
@@ -162,7 +170,7 @@ class UserOp(Op):
 
     def _ready(self) -> Callable[[Any, Any, Any], Any]:
         if self._function is None:
-            raise ValueError("the operation was freed: create it again")
+            raise Exception(ERR_OP, "expected an operation, got OP_NULL or one that was freed")
         return self._function
 
 
@@ -231,3 +239,4 @@ MAXLOC = Op("MAXLOC", _maxloc, _locating(np.greater), _PAIRS)
 MINLOC = Op("MINLOC", _minloc, _locating(np.less), _PAIRS)
 REPLACE = Op("REPLACE", lambda x, y: y, _replace, _ANY)
 NO_OP = Op("NO_OP", lambda x, y: x, _no_op, _ANY)
+OP_NULL = UserOp(None, True)
