@@ -55,6 +55,32 @@ def test_calls_do_the_same_where_ranks_share_cores(ranks):
     launch(with_and_without_sharing_cores, ranks)
 
 
+def keep_lower(inbuf, inoutbuf, datatype):
+    """Be the operation whose result is what the lowest rank has."""
+    inoutbuf[:] = inbuf
+
+
+def much_data(comm):
+    """Make the calls in which ranks exchange, with messages that wait for their receivers."""
+    array, total = np.full(9 << 17, comm.rank), np.zeros(9 << 17, int)
+    for through_one in (False, True):
+        comm._hidden.through_one = through_one
+        assert comm.allreduce(array, op=np.maximum)[-1] == comm.size - 1
+        assert [other[-1] for other in comm.allgather(array)] == list(range(comm.size))
+        assert comm.scan(array, op=np.maximum)[-1] == comm.rank
+        assert [other[-1] for other in comm.alltoall([array] * comm.size)] == [*range(comm.size)]
+        comm.Allreduce(array, total)
+        assert total[-1] == sum(range(comm.size))
+        for call in (comm.Allreduce, comm.Scan):
+            call(array, total, Op.Create(keep_lower))
+            assert total[-1] == 0
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_messages_that_wait_for_their_receivers(ranks):
+    launch(much_data, ranks)
+
+
 def expected(everyones, rank):
     """Return what the calls of `start` put into their buffers on this rank."""
     blocks = np.array_split(everyones.sum(0), len(everyones))

@@ -123,8 +123,8 @@ def allreduce_now(comm: Channel, sendbuf: Any, recvbuf: Any, op: Op = SUM) -> No
     """Combine the buffers of all ranks in that of every rank."""
     source, target = _both(sendbuf, recvbuf, op)
     tag = comm.calls.begin("Allreduce", source.nbytes, op.name)
-    if _is_large(comm, source, op):
-        comm.run(_in_parts(comm, tag, source, target, op, range(comm.size)))
+    if source.nbytes >= LARGE:  # a send may wait for its receiver
+        comm.run(_allreduce_steps(comm, tag, source, target, op))
         return
     if comm.through_one:
         _through_one(comm, tag, source, target, op)
@@ -158,6 +158,10 @@ def allreduce(comm: Channel, sendbuf: Any, recvbuf: Any, op: Op = SUM) -> Steps:
     """Combine the buffers of all ranks in that of every rank."""
     source, target = _both(sendbuf, recvbuf, op)
     tag = comm.calls.begin("Allreduce", source.nbytes, op.name)
+    return _allreduce_steps(comm, tag, source, target, op)
+
+
+def _allreduce_steps(comm: Channel, tag: int, source: Array, target: Array, op: Op) -> Steps:
     if _is_large(comm, source, op):
         return _in_parts(comm, tag, source, target, op, range(comm.size))
     return _allreduce_small(comm, tag, source, target, op)

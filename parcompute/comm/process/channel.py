@@ -12,10 +12,13 @@ from typing import Any
 from parcompute.comm.process.calls import Calls
 from parcompute.comm.process.engine import Engine
 from parcompute.comm.process.failures import ERR_ROOT, ArgumentError
+from parcompute.comm.process.pickles import dumps
 from parcompute.comm.process.point_to_point import PointToPoint
 from parcompute.comm.process.requests import ObjectRequest, Request
 from parcompute.comm.process.trees import rounds, tree
 from parcompute.comm.process.waits import Awaited
+
+_SMALL = 1 << 16
 
 Steps = Generator[Any, None, Any]
 """A collective call under way."""
@@ -59,6 +62,19 @@ class Channel(PointToPoint):
         request = _BytesRequest(self._engine, self._key(source, tag), self._members)
         request.Start()
         return request
+
+    def swap(self, obj: Any, dests: Sequence[int], source: int, tag: int) -> Any:
+        """Send an object to some ranks and return that of another, which does the same."""
+        data = dumps(obj)
+        if len(data) <= _SMALL:  # never waits for its receiver
+            for dest in dests:
+                self.Send(data, dest, tag)
+            return self.recv(None, source, tag)
+        sends = [self.Isend(data, dest, tag) for dest in dests]
+        other = self.recv(None, source, tag)
+        for request in sends:
+            request.Wait()
+        return other
 
     def run(self, steps: Steps) -> Any:
         """Run a call to its end; return its result."""

@@ -73,8 +73,8 @@ def allgather(comm: Channel, sendobj: Any) -> Any:
     pickles = [dumps(sendobj)]  # of this rank and those behind it: twice as many in every round
     for distance in powers_of_two(comm.size):
         wanted = min(distance, comm.size - distance)
-        comm.send(pickles[:wanted], (comm.rank - distance) % comm.size, tag)
-        pickles += comm.recv(None, (comm.rank + distance) % comm.size, tag)
+        dest, source = (comm.rank - distance) % comm.size, (comm.rank + distance) % comm.size
+        pickles += comm.swap(pickles[:wanted], [dest], source, tag)
     start = comm.size - comm.rank
     return [loads(data) for data in pickles[start:] + pickles[:start]]
 
@@ -127,9 +127,7 @@ def allreduce(comm: Channel, sendobj: Any, op: Combine = SUM) -> Any:
     if comm.through_one:
         return _through_one(comm, tag, result, lambda objects: fold(objects, op))
     for peers, source, lower in comm.rounds:
-        for peer in peers:
-            comm.send(result, peer, tag)
-        other = comm.recv(None, source, tag)
+        other = comm.swap(result, peers, source, tag)
         result = op(result, other) if lower else op(other, result)
     return result
 
@@ -149,8 +147,7 @@ def _prefix(comm: Channel, name: str, obj: Any, op: Combine, result: list[Any]) 
     tag = comm.calls.begin(name)
     block = _copy(obj)  # everything of the ranks that have exchanged so far
     for peer in partners(comm.rank, comm.size):
-        comm.send(block, peer, tag)
-        other = comm.recv(None, peer, tag)
+        other = comm.swap(block, [peer], peer, tag)
         if peer < comm.rank:
             result = [op(other, result[0]) if result else other]
             block = op(_copy(other), block)
