@@ -21,6 +21,7 @@ from parcompute.comm.process.ring import Gauge
 from parcompute.comm.process.wording import lines_by_rank
 from parcompute.errors import DeadlockError, ParcomputeError
 
+_SETTLED = 1.0  # seconds after which a finding counts even if it changes at every look
 _SHARE = 0.01  # of the time, at most: comparing the calls of ranks of which none waits
 _EXPLANATION = (
     "deadlock: these ranks wait for each other, or for one that has returned, and no message is "
@@ -44,24 +45,46 @@ class Lookout:
         self._gauge = gauge
         self._compared: list[bytes] = []  # logs of calls without a mismatch
         self._next_comparison = 0.0  # while nobody waits
+        self._suspicion: ParcomputeError | None = None  # what the last look has found
+        self._since = 0.0
 
     def look(self, returned: Collection[int]) -> ParcomputeError | None:
-        """Return what is wrong, if anything is; `returned` are those whose function has ended."""
-        if not any(panel.moment()[0] == WAITING for panel in self._panels):
-            return None if monotonic() < self._next_comparison else self._mismatch()
-        return self._mismatch() or self._deadlock(returned)
+        """Return what is wrong, if anything is, once it is the same in two looks.
+
+        So all ranks are in the sentence, also one that came later than others, and a log that was
+        read while its rank wrote does no harm.
+
+        Parameters
+        ----------
+        returned : collection of int
+            The ranks whose function has ended.
+        """
+        before, self._suspicion = self._suspicion, self._found(returned)
+        now = monotonic()
+        if self._suspicion is None or before is None:
+            self._since = now
+        elif str(self._suspicion) == str(before) or now > self._since + _SETTLED:
+            return self._suspicion
+        return None
 
     def look_back(self) -> ParcomputeError | None:
         """Return what was wrong with the calls of a function that has returned on all ranks."""
         return find_mismatch(self._panels, finished=True)
 
+    def _found(self, returned: Collection[int]) -> ParcomputeError | None:
+        waiting = any(panel.moment()[0] == WAITING for panel in self._panels)
+        mismatch = None
+        if waiting or self._suspicion is not None or monotonic() > self._next_comparison:
+            mismatch = self._mismatch()
+        return mismatch or (self._deadlock(returned) if waiting else None)
+
     def _mismatch(self) -> ParcomputeError | None:
         logs = [bytes(panel.log) for panel in self._panels]
         if logs == self._compared:
             return None
-        self._compared = logs
         begin = monotonic()
         error = find_mismatch(self._panels)
+        self._compared = [] if error else logs
         self._next_comparison = monotonic() + (monotonic() - begin) / _SHARE
         return error
 

@@ -34,8 +34,7 @@ _SPINS = 2000  # about 50 us: longer than a message takes, shorter than is worth
 _MORE = 100  # spins, after a short wait
 _YIELDS = 20  # of the core to other ranks: shorter than to be put to sleep and woken up
 _SHORT = 50e-6  # seconds: a wait that would better have been spent spinning
-_PATIENCE = 0.1  # seconds of a blocking wait before saying what for
-_LONG_PATIENCE = 1.0  # seconds of one that was explained, before looking again
+_PATIENCE = 0.1  # seconds of a blocking wait before saying what for, or looking again
 
 
 class Task(Protocol):
@@ -71,11 +70,18 @@ class Wiring(NamedTuple):
         return engine
 
 
-class _Everything:
-    """Waiting until everything sent has left this rank."""
+class _Flush:
+    """Waiting until everything sent has left this rank, or it is `enough`."""
 
-    @staticmethod
-    def awaited() -> Awaited:
+    def __init__(self, busy: list[RingOutbox], enough: Callable[[], bool]) -> None:
+        self._busy = busy
+        self._enough = enough
+
+    @property
+    def done(self) -> bool:
+        return not self._busy or self._enough()
+
+    def awaited(self) -> Awaited:
         return Awaited("", "", ())
 
 
@@ -182,9 +188,7 @@ class Engine:
 
     def flush(self, enough: Callable[[], bool]) -> None:
         """Make progress until everything sent has left this rank, or it is `enough`."""
-        while self._busy and not enough():
-            self._await_ring(_Everything)
-            self._take_in()
+        self.wait(_Flush(self._busy, enough))
         if not self._busy:
             self.panel.finish()
 
@@ -238,8 +242,13 @@ class Engine:
 
     def _await_ring_openly(self, request: Any) -> None:
         """Go on waiting, and say so, where all can see it."""
-        self.panel.wait(describe(self, request.awaited()))
+        wait = describe(self, request.awaited())
         try:
-            self._acquire(True, _PATIENCE if request is _Everything else _LONG_PATIENCE)
+            while not request.done:
+                self.panel.wait(wait)
+                if self._acquire(True, _PATIENCE):
+                    return
+                self.panel.run()
+                self._advance()
         finally:
             self.panel.run()

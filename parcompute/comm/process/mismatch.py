@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from time import sleep
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,6 @@ from parcompute.comm.process.board import Panel
 from parcompute.comm.process.wording import lines_by_rank
 from parcompute.errors import CollectiveMismatchError
 
-_BREATH = 0.01  # seconds until a second look, since the first may have met a rank that was writing
 _RULE = (
     "all ranks of a communicator must make the same collective calls, in the same order, with the "
     "same root, operation and size"
@@ -25,15 +23,6 @@ Table = NDArray[np.int64]
 
 def find_mismatch(panels: list[Panel], *, finished: bool = False) -> CollectiveMismatchError | None:
     """Return the error that names the first calls that differ; `finished`: none will follow."""
-    error = _mismatch(panels, finished)
-    if error is None:
-        return None
-    sleep(_BREATH)
-    again = _mismatch(panels, finished)
-    return again if str(again) == str(error) else None
-
-
-def _mismatch(panels: list[Panel], finished: bool) -> CollectiveMismatchError | None:
     table = _table(panels)
     different = table[:-1][_same_call(table) & (np.diff(table[:, _CHECKSUM]) != 0)]
     if len(different):
