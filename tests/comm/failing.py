@@ -102,6 +102,7 @@ def both_send_first(comm: Any, nbytes: int) -> int:
     """Send before receiving, on both sides."""
     other = comm.size - 1 - comm.rank
     got = np.zeros(nbytes, np.uint8)
+    comm.barrier()  # both have started: from now on large messages take their own way
     comm.Send(np.full(nbytes, comm.rank + 1, np.uint8), other)
     comm.Recv(got, other)
     return int(got.min()), int(got.max())
