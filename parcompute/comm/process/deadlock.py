@@ -21,7 +21,9 @@ from parcompute.comm.process.ring import Gauge
 from parcompute.comm.process.wording import lines_by_rank
 from parcompute.errors import DeadlockError, ParcomputeError
 
-_SETTLED = 1.0  # seconds after which a finding counts even if it changes at every look
+_INTERVAL = 0.3  # seconds between looks
+_SECOND_LOOK = 0.15  # seconds until the one that confirms what the first has found
+_SETTLED = 0.7  # seconds after which a finding counts even if it changes at every look
 _SHARE = 0.01  # of the time, at most: comparing the calls of ranks of which none waits
 _EXPLANATION = (
     "deadlock: these ranks wait for each other, or for one that has returned, and no message is "
@@ -47,6 +49,11 @@ class Lookout:
         self._next_comparison = 0.0  # while nobody waits
         self._suspicion: ParcomputeError | None = None  # what the last look has found
         self._since = 0.0
+
+    @property
+    def interval(self) -> float:
+        """Seconds until the next look."""
+        return _INTERVAL if self._suspicion is None else _SECOND_LOOK
 
     def look(self, returned: Collection[int]) -> ParcomputeError | None:
         """Return what is wrong, if anything is, once it is the same in two looks.

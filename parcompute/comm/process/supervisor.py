@@ -28,7 +28,6 @@ from parcompute.comm.process.remote import directory_bytes
 from parcompute.comm.process.ring import Gauge, segment_bytes
 from parcompute.errors import ParcomputeError
 
-_LOOK = 0.3  # seconds between looks at ranks that wait
 _GRACE = 0.2  # seconds in which other ranks may report the same error
 _PATIENCE = 2.0  # seconds between asking a rank to end and killing it
 
@@ -143,7 +142,7 @@ class Supervisor:
         """Listen until all ranks have ended, or one has failed."""
         try:
             while self._present and not self.failed:
-                self._listen(_LOOK)
+                self._listen(self._lookout.interval)
                 self._look()
             deadline = monotonic() + self._grace
             while self._silent() and (left := deadline - monotonic()) > 0:
