@@ -30,7 +30,9 @@ from parcompute.comm.process.requests import (
 )
 from parcompute.comm.process.ring import HEADER, HEADER_BYTES, LARGEST
 
-_DIRECT = 8 << 20  # bytes from which one copy by the kernel takes less time than two through a ring
+# bytes from which one copy by the kernel takes less time than two through a ring: it is slower, but
+# ranks that share cores would fill and empty the ring in turns
+_DIRECT, _DIRECT_IF_CROWDED = 8 << 20, 256 << 10
 
 
 class PointToPoint:
@@ -51,6 +53,7 @@ class PointToPoint:
         self._context = context
         self._members = members
         self._rank = members.index(engine.rank)
+        self._direct = _DIRECT_IF_CROWDED if engine.crowded else _DIRECT
         self._size = len(members)
         self._outboxes = {rank: engine.outboxes[member] for rank, member in enumerate(members)}
         self._inboxes = {
@@ -98,7 +101,7 @@ class PointToPoint:
         except GapsError as gaps:
             packs = PackedSend if kind is SendRequest else PackedSynchronousSend
             return packs(self._engine, member, self._context, tag, gaps.region)
-        if len(data) >= _DIRECT and self._engine.reads_from(member):
+        if len(data) >= self._direct and self._engine.reads_from(member):
             kind = DirectSend
         return kind(self._engine, member, self._context, tag, data)
 
@@ -132,17 +135,21 @@ class PointToPoint:
 
     def Send(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer; return when it may be used again."""
+        if not self._is_sent_at_once(buf, dest, tag):
+            self.Isend(buf, dest, tag).Wait()
+
+    def _is_sent_at_once(self, buf: Any, dest: int, tag: int) -> bool:
+        """Send a buffer if it goes into the ring as it is, else say that it is yet to be sent."""
         outbox = self._outboxes.get(dest)
-        if outbox is not None and 0 <= tag <= TAG_UB:
-            try:
-                data = as_bytes(buf)
-            except GapsError as gaps:
-                data = gaps.region.packed()
-            nbytes = len(data)
-            header = HEADER.pack(self._context, tag, nbytes)
-            if outbox.put(header, data, nbytes + HEADER_BYTES):
-                return
-        self.Isend(buf, dest, tag).Wait()
+        if outbox is None or not 0 <= tag <= TAG_UB:
+            return False
+        try:
+            data = as_bytes(buf)
+        except GapsError as gaps:
+            data = gaps.region.packed()
+        nbytes = len(data)
+        header = HEADER.pack(self._context, tag, nbytes)
+        return outbox.put(header, data, nbytes + HEADER_BYTES)
 
     def Ssend(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer; return when a receive has matched it."""
@@ -178,6 +185,9 @@ class PointToPoint:
         status: Any = None,
     ) -> None:
         """Send and receive at the same time."""
+        if self._is_sent_at_once(sendbuf, dest, sendtag):
+            self.Recv(recvbuf, source, recvtag, status)
+            return
         receive = self.Irecv(recvbuf, source, recvtag)
         self.Isend(sendbuf, dest, sendtag).Wait()
         receive.Wait(status)
@@ -252,8 +262,11 @@ class PointToPoint:
         status: Any = None,
     ) -> Any:
         """Send an object and receive one at the same time."""
+        data = dumps(sendobj)
+        if self._is_sent_at_once(data, dest, sendtag):
+            return self.recv(recvbuf, source, recvtag, status)
         receive = self.irecv(recvbuf, source, recvtag)
-        self.isend(sendobj, dest, sendtag).Wait()
+        self.Isend(data, dest, sendtag).Wait()
         return receive.wait(status)
 
     def Probe(

@@ -160,11 +160,11 @@ def _flush_streams() -> None:
 
 
 def _prepare_streams(streams: Any) -> None:
-    """Let every line be seen as soon as it is printed."""
+    """Let every line be seen as soon as it is printed, and in one piece."""
     if streams is not None:
         streams.enter()
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)
+        sys.stdout.reconfigure(line_buffering=True, write_through=False)
 
 
 def _leave_interrupts_to_supervisor() -> None:
