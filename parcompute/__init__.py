@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from parcompute.box import Box
     from parcompute.comm import Communicator
     from parcompute.comm import names as MPI  # noqa: N812
-    from parcompute.comm.process.job import Job, launch
+    from parcompute.comm.process.launching.job import Job, launch
     from parcompute.comm.serial import serial
     from parcompute.decomposition import Decomposition
     from parcompute.errors import (
@@ -42,8 +42,8 @@ _HOMES = {
     "Reflecting": "boundary",
     "Box": "box",
     "Communicator": "comm",
-    "Job": "comm.process.job",
-    "launch": "comm.process.job",
+    "Job": "comm.process.launching.job",
+    "launch": "comm.process.launching.job",
     "serial": "comm.serial",
     "Decomposition": "decomposition",
     "ConfigError": "errors",

@@ -13,10 +13,10 @@ from parcompute.cli.exec_options import USAGE, Options, parse
 from parcompute.cli.exec_program import run
 from parcompute.comm.cores import physical_cores
 from parcompute.comm.launcher import detect
-from parcompute.comm.process.guard import refuse_in_rank
-from parcompute.comm.process.pickles import dumps_call
-from parcompute.comm.process.streams import Forwarder, occupy_standard_streams
-from parcompute.comm.process.supervisor import Supervisor
+from parcompute.comm.process.launching.guard import refuse_in_rank
+from parcompute.comm.process.launching.streams import Forwarder, occupy_standard_streams
+from parcompute.comm.process.launching.supervisor import Supervisor
+from parcompute.comm.process.messages.pickles import dumps_call
 from parcompute.errors import ConfigError
 
 _GRACE = 0.5  # seconds in which the others may end with an exit code, too

@@ -7,14 +7,17 @@ are three engines with the same names and semantics:
 - process: `launch(function, ranks)`, one spawned process per rank on this machine, no MPI;
 - MPI: `mpi.world()`, a duplicate of ``MPI.COMM_WORLD`` itself, not wrapped.
 
-The stack of the process engine, bottom up: `memory` (one anonymous shared segment), `ring` (a byte
-stream per ordered pair of ranks), `mailbox` (matching by source, communicator and tag), `engine`
-(progress and waiting), `requests`, `point_to_point`, `collectives`, `identity` (name, group,
-comparison), `family` (communicators made of others), `communicator`, `cartesian`. Datatypes are
-made in `deriving`, lie in memory as `layouts` say, and travel as `packed` messages. `processes`,
-`rank`, `supervisor` and `job` start, watch and end the processes. The serial engine is the same
-code with one rank. `names` is the module ``MPI`` of this engine; `chosen` gives it or mpi4py's to
-the program.
+The process engine, bottom up:
+
+- `process.transport`: one anonymous shared segment, a ring of bytes per ordered pair of ranks,
+  matching by source, communicator and tag, progress and waiting; what a waiting rank says of itself;
+- `process.messages`: buffers, datatypes, requests, probes; messages between two ranks;
+- `process.collective`: collective calls and their operations;
+- `process.communicators`: communicators, groups, grids; what they are asked for;
+- `process.launching`: starting, watching and ending the processes; deadlocks.
+
+The serial engine is the same code with one rank. `names` is the module ``MPI`` of these engines;
+`chosen` gives it, or mpi4py's, to the program.
 
 Importing this package imports neither NumPy nor MPI.
 """
@@ -26,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 
 if TYPE_CHECKING:
-    from parcompute.comm.process.job import launch
+    from parcompute.comm.process.launching.job import launch
     from parcompute.comm.protocol import Communicator, Request
 
 __all__ = ["ANY_SOURCE", "ANY_TAG", "PROC_NULL", "Communicator", "Request", "launch"]
@@ -34,7 +37,7 @@ __all__ = ["ANY_SOURCE", "ANY_TAG", "PROC_NULL", "Communicator", "Request", "lau
 _HOME = {
     "Communicator": "parcompute.comm.protocol",
     "Request": "parcompute.comm.protocol",
-    "launch": "parcompute.comm.process.job",
+    "launch": "parcompute.comm.process.launching.job",
 }
 
 

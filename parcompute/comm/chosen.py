@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from parcompute.comm.launcher import detect
-from parcompute.comm.process.world import of_rank
+from parcompute.comm.process.communicators.world import of_rank
 
 
 def __getattr__(name: str) -> Any:

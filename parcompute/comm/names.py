@@ -25,26 +25,30 @@ from parcompute.comm.constants import (
     UNSUPPORTED_NAMES,
     UNSUPPORTED_PREFIXES,
 )
-from parcompute.comm.process import environment, ops, world
-from parcompute.comm.process.attributes import KEYVALS
-from parcompute.comm.process.cartesian import CartCommunicator, compute_dims
-from parcompute.comm.process.communicator import ProcessCommunicator, UnsupportedCallError
-from parcompute.comm.process.datatypes import PREDEFINED, TYPEDICT, Datatype
-from parcompute.comm.process.errorclasses import CLASSES, ERR_LASTCODE
-from parcompute.comm.process.failures import Exception
-from parcompute.comm.process.groups import Group
-from parcompute.comm.process.identity import (
+from parcompute.comm.process.collective import ops
+from parcompute.comm.process.collective.ops import Op
+from parcompute.comm.process.communicators import environment, world
+from parcompute.comm.process.communicators.attributes import KEYVALS
+from parcompute.comm.process.communicators.cartesian import CartCommunicator, compute_dims
+from parcompute.comm.process.communicators.communicator import (
+    ProcessCommunicator,
+    UnsupportedCallError,
+)
+from parcompute.comm.process.communicators.groups import Group
+from parcompute.comm.process.communicators.identity import (
     ERRORS_ABORT,
     ERRORS_ARE_FATAL,
     ERRORS_RETURN,
     Errhandler,
 )
-from parcompute.comm.process.info import INFO_NULL, Info
-from parcompute.comm.process.null import COMM_NULL, REQUEST_NULL
-from parcompute.comm.process.ops import Op
-from parcompute.comm.process.probe import Message
-from parcompute.comm.process.requests import Request
-from parcompute.comm.process.status import Status
+from parcompute.comm.process.communicators.info import INFO_NULL, Info
+from parcompute.comm.process.communicators.null import COMM_NULL, REQUEST_NULL
+from parcompute.comm.process.messages.datatypes import PREDEFINED, TYPEDICT, Datatype
+from parcompute.comm.process.messages.errorclasses import CLASSES, ERR_LASTCODE
+from parcompute.comm.process.messages.failures import Exception
+from parcompute.comm.process.messages.probe import Message
+from parcompute.comm.process.messages.requests import Request
+from parcompute.comm.process.messages.status import Status
 
 __all__ = [
     "ANY_SOURCE",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from threading import Semaphore
 
-from parcompute.comm.process.communicator import ProcessCommunicator
-from parcompute.comm.process.engine import Engine
+from parcompute.comm.process.communicators.communicator import ProcessCommunicator
+from parcompute.comm.process.transport.engine import Engine
 
 
 def serial() -> ProcessCommunicator:

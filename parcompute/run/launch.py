@@ -72,7 +72,7 @@ def start(
         return _under_mpiexec(ranks, threads, function, args)
     if engine == "serial":
         return _serial(function, args)
-    from parcompute.comm.process.job import launch
+    from parcompute.comm.process.launching.job import launch
 
     return launch(function, ranks, args, threads=threads)[0]
 

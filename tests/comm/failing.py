@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from parcompute.comm import mpi
-from parcompute.comm.process.job import launch
+from parcompute.comm.process.launching.job import launch
 from parcompute.errors import ConfigError, DivergenceError
 
 CULPRIT = 1

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from parcompute.comm.process.requests import Request
+from parcompute.comm.process.messages.requests import Request
 
 LONG = 60.0  # seconds: no test waits for it
 WHILE = 0.9  # seconds: several looks at the ranks

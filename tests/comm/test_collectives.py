@@ -7,9 +7,9 @@ from random import Random
 import numpy as np
 import pytest
 
-from parcompute.comm.process import buffer_reductions
-from parcompute.comm.process.job import launch
-from parcompute.comm.process.ops import Op
+from parcompute.comm.process.collective import buffer_reductions
+from parcompute.comm.process.collective.ops import Op
+from parcompute.comm.process.launching.job import launch
 from tests.comm import contract, contract_collectives, contract_ops
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parcompute.comm.mpiexec import mpiexec_command
-from parcompute.comm.process.job import launch
+from parcompute.comm.process.launching.job import launch
 from parcompute.comm.serial import serial
 from tests.comm import contract
 from tests.helpers import python, run

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /dev
 
 KILLED = """
 import os, signal
-from parcompute.comm.process.doorbells import doorbells
+from parcompute.comm.process.transport.doorbells import doorbells
 bells = doorbells(2)
 os.killpg(0, signal.SIGKILL)  # the tracker of multiprocessing as well
 """

@@ -18,7 +18,7 @@ RANKS = 3
 BEGIN = """
 import os, signal, sys, time
 import pathlib
-from parcompute.comm.process.world import world
+from parcompute.comm.process.communicators.world import world
 
 comm = world()
 others = [rank for rank in range(comm.size) if rank != 1]

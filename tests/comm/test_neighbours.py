@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parcompute.comm.process.job import launch
+from parcompute.comm.process.launching.job import launch
 
 
 def exchange(comm, dims):

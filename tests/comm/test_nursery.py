@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from tempfile import mkdtemp
 
-from parcompute.comm.process.job import launch
+from parcompute.comm.process.launching.job import launch
 from tests.comm import failing
 from tests.helpers import kill_group, python, start
 from tests.system.test_failures import alive

@@ -12,8 +12,8 @@ from contextlib import nullcontext
 
 import pytest
 
-from parcompute.comm.process.job import launch
-from parcompute.comm.process.remote import Reader, directory_bytes
+from parcompute.comm.process.launching.job import launch
+from parcompute.comm.process.transport.remote import Reader, directory_bytes
 from parcompute.errors import (
     ConfigError,
     DeadlockError,

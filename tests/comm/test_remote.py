@@ -6,8 +6,8 @@ from threading import Timer
 
 import pytest
 
-from parcompute.comm.process.job import launch
-from parcompute.comm.process.remote import Reader, address_of, directory_bytes
+from parcompute.comm.process.launching.job import launch
+from parcompute.comm.process.transport.remote import Reader, address_of, directory_bytes
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from threading import Semaphore
 import pytest
 
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG
-from parcompute.comm.process.communicator import ProcessCommunicator
-from parcompute.comm.process.mailbox import Mailbox
-from parcompute.comm.process.ring import (
+from parcompute.comm.process.communicators.communicator import ProcessCommunicator
+from parcompute.comm.process.transport.mailbox import Mailbox
+from parcompute.comm.process.transport.ring import (
     HEADER,
     Inlet,
     Outlet,

@@ -14,7 +14,7 @@ import pytest
 from tests.helpers import environment, kill_group, python, run, start
 from tests.system.cli import command, parcompute
 
-WORLD = "from parcompute.comm.process.world import world; comm = world()\n"
+WORLD = "from parcompute.comm.process.communicators.world import world; comm = world()\n"
 ABOUT = """
 import json, os, pickle, sys
 class Local: pass

@@ -1,5 +1,0 @@
-"""Imported in a process that must not outlive the thread that has started it."""
-
-from parcompute.comm.process.rank import die_with_parent
-
-die_with_parent()

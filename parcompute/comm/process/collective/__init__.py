@@ -1,0 +1,1 @@
+"""Collective calls, built on messages between pairs."""

@@ -1,0 +1,151 @@
+"""Buffers of collective calls that hold one block for every rank.
+
+Each block is returned as an array of its items, or, where the datatype is made of others, as what
+describes it: ``[data, count, displacement, datatype]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from parcompute.comm.process.messages.buffers import (
+    Array,
+    Spec,
+    all_items,
+    as_bytes,
+    count_items,
+    parse,
+)
+from parcompute.comm.process.messages.datatypes import Datatype
+from parcompute.comm.process.messages.failures import ArgumentError
+
+Block = Array | list[Any]
+
+
+def equal_blocks(buffer: Any, size: int) -> list[Block]:
+    """Return the blocks of a buffer that holds as many items for every rank.
+
+    ``[data, count]``: `count` is that of one block. Without it, all items are divided.
+    """
+    if type(buffer) is np.ndarray and buffer.flags.c_contiguous and not buffer.size % size:
+        return list(buffer.reshape(size, buffer.size // size))  # the usual case
+    spec = parse(buffer)
+    start, count = int(spec.displ or 0), spec.count
+    if count is None:
+        count, rest = divmod(_length(spec) - start, size)
+        if rest:
+            raise ArgumentError(
+                sentence=f"expected a multiple of {size} items, one block for every rank, "
+                f"got {_length(spec) - start}"
+            )
+    counts = [int(count)] * size
+    return _blocks(spec, counts, [start + r * int(count) for r in range(size)])
+
+
+def uneven_blocks(buffer: Any, size: int) -> list[Block]:
+    """Return the blocks of a buffer that holds a number of items of its own for every rank.
+
+    ``[data, counts]``, ``[data, (counts, displs)]``, ``[data, counts, displs, datatype]`` … Counts:
+    a sequence, one number for all, or None, which divides all items, the first ranks having one
+    more. Displacements: a sequence, the distance of two blocks, or None: one after the other.
+    """
+    spec = _parse_uneven(buffer)
+    counts = _counts(spec.count, spec, size)
+    return _blocks(spec, counts, _displacements(spec.displ, counts, size))
+
+
+def typed_blocks(buffer: Any, size: int) -> list[Block]:
+    """Return the blocks of a buffer that holds items of another datatype for every rank.
+
+    ``[data, types]``, ``[data, (counts, displs), types]``, ``[data, counts, displs, types]``, where
+    displacements are in bytes.
+    """
+    match buffer:
+        case [data, types]:
+            counts, displs = [1] * size, [0] * size
+        case [data, [counts, displs], types] | [data, counts, displs, types]:
+            pass
+        case _:
+            raise ArgumentError(sentence="expected [data, counts, displs, types]")
+    view = as_bytes(data)
+    lengths, starts = _integers(counts, size), _integers(displs, size)
+    return [[view[starts[r] :], lengths[r], 0, types[r]] for r in range(size)]
+
+
+def copies(blocks: list[Block]) -> list[Block]:
+    """Return the same blocks with other memory."""
+    return [b.copy() if isinstance(b, np.ndarray) else [np.array(b[0]), *b[1:]] for b in blocks]
+
+
+def _blocks(spec: Spec, counts: Sequence[int], starts: Sequence[int]) -> list[Block]:
+    if isinstance(spec.kind, Datatype) and spec.kind.dtype is None:  # made of others
+        places = zip(counts, starts, strict=True)
+        return [[spec.data, count, start, spec.kind] for count, start in places]
+    items = all_items(spec)
+    lowest, highest = min((*counts, *starts)), max(map(add, counts, starts))
+    if lowest < 0 or highest > len(items):
+        raise ArgumentError(
+            sentence=f"expected counts and displacements that lie in a buffer of {len(items)} "
+            f"items, got {list(counts)} and {list(starts)}"
+        )
+    return [items[start : start + count] for count, start in zip(counts, starts, strict=True)]
+
+
+def _parse_uneven(buffer: Any) -> Spec:
+    """As `parse`, but a list of two numbers is two counts, not a count and a displacement."""
+    if not isinstance(buffer, list | tuple):
+        return Spec(buffer)
+    match list(buffer):
+        case [data, Datatype() | str() as kind]:
+            return Spec(data, None, None, kind)
+        case [data, tuple((counts, displs))]:
+            return Spec(data, counts, displs)
+        case [data, counts]:
+            return Spec(data, counts)
+        case [data, tuple((counts, displs)), kind]:
+            return Spec(data, counts, displs, kind)
+        case [data, counts, kind]:
+            return Spec(data, counts, None, kind)
+        case [data, counts, displs, kind]:
+            return Spec(data, counts, displs, kind)
+    raise ArgumentError(
+        sentence=f"expected [data, counts, displs, datatype] or part of it, got {len(buffer)} items"
+    )
+
+
+def _counts(counts: Any, spec: Spec, size: int) -> list[int]:
+    if counts is None:
+        share, rest = divmod(_length(spec), size)
+        return [share + (r < rest) for r in range(size)]
+    return [int(counts)] * size if _is_number(counts) else _integers(counts, size)
+
+
+def _displacements(displs: Any, counts: Sequence[int], size: int) -> list[int]:
+    if displs is None:
+        return list(accumulate(counts, initial=0))[:-1]
+    return [r * int(displs) for r in range(size)] if _is_number(displs) else _integers(displs, size)
+
+
+def _integers(numbers: Any, size: int) -> list[int]:
+    if len(numbers) != size:
+        raise ArgumentError(
+            sentence=f"expected {size} counts and displacements, one for every rank, "
+            f"got {len(numbers)}"
+        )
+    return [int(number) for number in numbers]
+
+
+def _is_number(value: Any) -> bool:
+    return hasattr(value, "__index__") and not getattr(value, "shape", ())
+
+
+def _length(spec: Spec) -> int:
+    """Return how many items the data has."""
+    if isinstance(spec.kind, Datatype):
+        return len(as_bytes(spec.data)) // spec.kind.extent
+    return count_items(spec)

@@ -1,0 +1,1 @@
+"""Communicators, groups and what they are asked for."""

@@ -1,0 +1,135 @@
+"""The processes of the ranks of a job: started with a link to each, ended when they have to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from time import monotonic
+from types import ModuleType
+from typing import Any
+
+from parcompute.comm.process.launching.nursery import Nursery
+from parcompute.comm.process.launching.rank import main
+
+
+class Processes:
+    """One process per rank, and a two-way pipe (`links`) to each.
+
+    Parameters
+    ----------
+    wiring : Wiring
+        What connects the ranks.
+    streams : sequence, optional
+        For each rank, what takes the place of its standard streams.
+    """
+
+    def __init__(self, wiring: Any, streams: Sequence[Any]) -> None:
+        context = get_context("forkserver")
+        pipes = [context.Pipe() for _ in streams]
+        self.links: list[Connection] = [ours for ours, _ in pipes]
+        self._far_ends: list[Connection] = [theirs for _, theirs in pipes]
+        self._processes = [
+            context.Process(target=main, args=(rank, wiring, link, own), name=f"rank-{rank}")
+            for rank, (link, own) in enumerate(zip(self._far_ends, streams, strict=True))
+        ]
+        self._nursery: Nursery | None = None
+
+    def start(self, variables: Mapping[str, str]) -> None:
+        """Start all; they have the environment `variables` from the beginning."""
+        with _environment(variables), _interrupts_held(), _main_module_hidden():
+            self._nursery = Nursery(os.environ)
+            self._start_all(self._nursery)
+
+    def _start_all(self, nursery: Nursery) -> None:
+        with nursery.open():
+            for process, theirs in zip(self._processes, self._far_ends, strict=True):
+                process.start()
+                theirs.close()
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids, by rank."""
+        return [process.pid for process in self._processes if process.pid is not None]
+
+    @property
+    def exitcodes(self) -> list[int | None]:
+        """The exit codes, by rank: -N if killed by signal N, None if there is none yet."""
+        return [process.exitcode for process in self._processes]
+
+    def sentinel(self, rank: int) -> int:
+        """Return what can be waited on for the end of the process of `rank`."""
+        return self._processes[rank].sentinel
+
+    def exitcode(self, rank: int, patience: float) -> int | None:
+        """Return how the process of `rank`, which is about to end, has ended."""
+        self._processes[rank].join(patience)
+        return self._processes[rank].exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to all that still run."""
+        for process in self._processes:
+            if process.pid is not None and process.is_alive():
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, number)
+
+    def join(self, seconds: float) -> None:
+        """Wait until all have ended, but no longer than that."""
+        deadline = monotonic() + seconds
+        for process in self._processes:
+            if process.pid is not None:
+                process.join(max(0.0, deadline - monotonic()))
+
+    def end_nursery(self) -> None:
+        """End the process that has forked the others, which have ended."""
+        if self._nursery is not None:
+            self._nursery.close()
+
+    def close(self) -> None:
+        """Close the links."""
+        for link in (*self.links, *self._far_ends):
+            link.close()
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Have the variables set, so that processes started meanwhile inherit them."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back; processes started meanwhile hold it too, until they are prepared for it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _main_module_hidden() -> Iterator[None]:
+    """Keep processes started meanwhile from importing the program of this one.
+
+    `multiprocessing` has every new process import ``__main__`` again. That costs its whole start-up
+    time, and starts ranks without end where the program does so at its top level.
+    """
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program

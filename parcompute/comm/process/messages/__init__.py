@@ -1,0 +1,1 @@
+"""Messages between two ranks with mpi4py's names: buffers, datatypes, requests, status, probes."""

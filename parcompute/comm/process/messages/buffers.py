@@ -1,0 +1,210 @@
+"""Buffers as mpi4py takes them: arrays, or lists of array, count, displacement and type.
+
+Lists of a buffer: ``[data, count]``, ``[data, datatype]``, ``[data, count, datatype]``,
+``[data, (count, displ), datatype]``, ``[data, count, displ, datatype]``. Counts and
+displacements are in items.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from parcompute.comm.process.messages.datatypes import Datatype, as_dtype
+from parcompute.comm.process.messages.failures import ERR_TYPE, ArgumentError
+from parcompute.comm.process.messages.layouts import Array as Array
+from parcompute.comm.process.messages.layouts import Layout, Region, Scattered, Strided
+
+
+class Spec(NamedTuple):
+    """The parts of the description of a buffer; None: not given."""
+
+    data: Any
+    count: Any = None
+    displ: Any = None
+    kind: Any = None
+
+
+def parse(buffer: Any) -> Spec:
+    """Return the parts of what describes a buffer."""
+    if not isinstance(buffer, list | tuple):
+        return Spec(buffer)
+    match buffer:
+        case [data, Datatype() | str() as kind]:
+            return Spec(data, kind=kind)
+        case [data, [count, displ]]:
+            return Spec(data, count, displ)
+        case [data, count]:
+            return Spec(data, count)
+        case [data, [count, displ], kind]:
+            return Spec(data, count, displ, kind)
+        case [data, count, kind]:
+            return Spec(data, count, None, kind)
+        case [data, count, displ, kind]:
+            return Spec(data, count, displ, kind)
+    raise ArgumentError(
+        sentence=f"expected [data, count, displ, datatype] or part of it, got {len(buffer)} items"
+    )
+
+
+class GapsError(ArgumentError):
+    """A datatype leaves gaps: its items have to be packed first, which some calls do.
+
+    Attributes
+    ----------
+    region : Region
+        What packs and unpacks them.
+    """
+
+    def __init__(self, region: Region) -> None:
+        super().__init__(ERR_TYPE, "this call takes no datatype that leaves gaps: copy the data")
+        self.region = region
+
+
+def as_bytes(buffer: Any) -> memoryview:
+    """Return the bytes of a contiguous buffer, without a copy.
+
+    Raises
+    ------
+    TypeError
+        If it is no buffer, or holds Python objects.
+    GapsError
+        If its datatype leaves gaps.
+    ValueError
+        If it is not contiguous, or shorter than the count says.
+    """
+    try:
+        view = memoryview(buffer)
+        if "O" not in view.format:
+            return view.cast("B")  # by far the fastest, for nearly all arrays
+    except (TypeError, ValueError):
+        pass
+    return _bytes_of_any(buffer)
+
+
+def writable_bytes(buffer: Any) -> memoryview:
+    """Return the bytes of a contiguous buffer to receive into."""
+    data = as_bytes(buffer)
+    if not data.readonly:
+        return data
+    check_writable(not len(data))
+    return _empty()
+
+
+def check_writable(writable: bool) -> None:
+    """Raise `ArgumentError` for a buffer that nothing can be received into."""
+    if not writable:
+        raise ArgumentError(
+            sentence="expected a writable buffer to receive into, got a read-only one"
+        )
+
+
+def _bytes_of_any(buffer: Any) -> memoryview:
+    if isinstance(buffer, np.ndarray):
+        return _array_bytes(buffer)
+    if isinstance(buffer, list | tuple):
+        spec = parse(buffer)
+        return _derived_bytes(spec) if is_derived(spec.kind) else _array_bytes(as_items(buffer))
+    if buffer is None or not memoryview(buffer).nbytes:
+        return _empty()
+    raise ArgumentError(sentence=f"expected a C-contiguous buffer, got {type(buffer).__name__}")
+
+
+def is_derived(kind: Any) -> bool:
+    """Return whether it is a datatype made of others."""
+    return isinstance(kind, Datatype) and kind.dtype is None
+
+
+def memory_of(spec: Spec) -> tuple[Array, Layout]:
+    """Return the bytes of the data, and where in them the items of a derived datatype lie."""
+    spec.kind.check()
+    memory = np.frombuffer(as_bytes(spec.data), np.uint8)
+    count, extent = _items_in(memory, spec), spec.kind.extent
+    if not count or not spec.kind.size:
+        return memory[:0], Strided(0)
+    layout = spec.kind.layout.repeated(count, extent).moved(int(spec.displ or 0) * extent)
+    low, high = layout.bounds
+    if low < 0 or high > len(memory):
+        raise ArgumentError(
+            sentence=f"the datatype covers the bytes {low} … {high} of a buffer of {len(memory)}: "
+            "pass a larger buffer, or a smaller count or displacement"
+        )
+    return memory, layout
+
+
+def count_items(spec: Spec) -> int:
+    """Return how many items the data has, whatever the count."""
+    if is_derived(spec.kind):
+        return _items_in(np.frombuffer(as_bytes(spec.data), np.uint8), spec._replace(count=None))
+    return len(all_items(spec))
+
+
+def _items_in(memory: Array, spec: Spec) -> int:
+    if spec.count is not None:
+        if spec.count < 0:
+            raise ArgumentError(sentence=f"expected a count of 0 or more, got {spec.count}")
+        return int(spec.count)
+    extent = int(spec.kind.extent)
+    if extent <= 0 or len(memory) % extent:
+        raise ArgumentError(
+            sentence=f"give a count: a buffer of {len(memory)} bytes holds no whole number of "
+            f"items of {extent}"
+        )
+    return len(memory) // extent
+
+
+def _derived_bytes(spec: Spec) -> memoryview:
+    memory, layout = memory_of(spec)
+    if isinstance(layout, Scattered) or layout.shape:
+        raise GapsError(layout.region(memory))
+    return memory[layout.offset : layout.offset + layout.unit].data
+
+
+def as_items(buffer: Any) -> Array:
+    """Return the items of a buffer as an array of one axis, without a copy."""
+    spec = parse(buffer)
+    items = all_items(spec)
+    displ = int(spec.displ or 0)
+    count = len(items) - displ if spec.count is None else int(spec.count)
+    if displ < 0 or count < 0 or displ + count > len(items):
+        raise ArgumentError(
+            sentence=f"expected a buffer of {displ + count} items or more, got {len(items)}"
+        )
+    return items[displ : displ + count]
+
+
+def all_items(spec: Spec) -> Array:
+    """Return all items of the data, whatever the count."""
+    if spec.data is None:
+        return np.empty(0, np.uint8)
+    if spec.kind is not None:
+        data, dtype = as_bytes(spec.data), as_dtype(spec.kind)
+        return np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype)
+    array = spec.data if isinstance(spec.data, np.ndarray) else _array_of(spec.data)
+    if array.size == 0:
+        return array.reshape(-1)
+    _array_bytes(array)  # checks it
+    return array.reshape(-1, order="A")
+
+
+def _array_of(data: Any) -> Array:
+    view = memoryview(data)
+    return np.frombuffer(view, view.format) if view.nbytes else np.empty(0, view.format)
+
+
+def _array_bytes(array: Array) -> memoryview:
+    if array.dtype.hasobject:
+        raise TypeError("an array of Python objects is no buffer: use the lowercase call for it")
+    if array.flags.f_contiguous:
+        array = array.T
+    if not array.flags.c_contiguous:
+        raise ArgumentError(
+            sentence=f"expected a C-contiguous array, got strides {array.strides} for shape "
+            f"{array.shape}: pass numpy.ascontiguousarray(…)"
+        )
+    return array.reshape(-1).view(np.uint8).data if array.size else _empty()
+
+
+def _empty() -> memoryview:
+    return memoryview(bytearray())

@@ -1,0 +1,327 @@
+# ruff: noqa: N802 (the names are mpi4py's)
+"""Messages between two ranks of one communicator context, with mpi4py's names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, PROC_NULL, TAG_UB
+from parcompute.comm.process.messages.buffers import GapsError, as_bytes, writable_bytes
+from parcompute.comm.process.messages.failures import ERR_RANK, ERR_TAG, ArgumentError
+from parcompute.comm.process.messages.packed import (
+    PackedReceive,
+    PackedSend,
+    PackedSynchronousSend,
+    packed_bytes,
+)
+from parcompute.comm.process.messages.pickles import dumps, loads
+from parcompute.comm.process.messages.probe import Look, Message
+from parcompute.comm.process.messages.requests import (
+    DirectSend,
+    NullRequest,
+    ObjectRequest,
+    RecvRequest,
+    Request,
+    SendRequest,
+    SynchronousSend,
+)
+from parcompute.comm.process.transport.engine import Engine
+from parcompute.comm.process.transport.mailbox import Arrival, Key
+from parcompute.comm.process.transport.ring import HEADER, HEADER_BYTES, LARGEST
+
+# bytes from which one copy by the kernel takes less time than two through a ring: it is slower, but
+# ranks that share cores would fill and empty the ring in turns
+_DIRECT, _DIRECT_IF_CROWDED = 8 << 20, 256 << 10
+
+
+class PointToPoint:
+    """Sends and receives within one context: messages of other contexts are never seen.
+
+    Parameters
+    ----------
+    engine : Engine
+        Of this rank.
+    context : int
+        The number that tells messages of one communicator from those of another.
+    members : sequence of int
+        The ranks of the job that belong to it, in the order of their ranks in it.
+    """
+
+    def __init__(self, engine: Engine, context: int, members: Sequence[int]) -> None:
+        self._engine = engine
+        self._context = context
+        self._members = members
+        self._rank = members.index(engine.rank)
+        self._direct = _DIRECT_IF_CROWDED if engine.crowded else _DIRECT
+        self._size = len(members)
+        self._outboxes = {rank: engine.outboxes[member] for rank, member in enumerate(members)}
+        self._inboxes = {
+            rank: engine.inboxes[member]
+            for rank, member in enumerate(members)
+            if member != engine.rank
+        }
+
+    @property
+    def rank(self) -> int:
+        """Number of this rank, 0 <= rank < size."""
+        return self._rank
+
+    @property
+    def size(self) -> int:
+        """Number of ranks."""
+        return self._size
+
+    def Get_rank(self) -> int:
+        """Return `rank`."""
+        return self._rank
+
+    def Get_size(self) -> int:
+        """Return `size`."""
+        return self._size
+
+    def Send_init(self, buf: Any, dest: int, tag: int = 0) -> Any:
+        """Return a persistent request that sends `buf` at each start."""
+        return self._sending(SendRequest, buf, dest, tag)
+
+    def Ssend_init(self, buf: Any, dest: int, tag: int = 0) -> Any:
+        """Return a persistent request that is complete when a receive has matched it."""
+        return self._sending(SynchronousSend, buf, dest, tag)
+
+    def _sending(
+        self, kind: type[SendRequest] | type[SynchronousSend], buf: Any, dest: int, tag: int
+    ) -> Any:
+        if dest == PROC_NULL:
+            return NullRequest(self._engine, receives=False)
+        _check("dest", dest, self._size)
+        _check("tag", tag, TAG_UB + 1)
+        member = self._members[dest]
+        try:
+            data = as_bytes(buf)
+        except GapsError as gaps:
+            packs = PackedSend if kind is SendRequest else PackedSynchronousSend
+            return packs(self._engine, member, self._context, tag, gaps.region)
+        if len(data) >= self._direct and self._engine.reads_from(member):
+            kind = DirectSend
+        return kind(self._engine, member, self._context, tag, data)
+
+    def Recv_init(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Any:
+        """Return a persistent request that receives into `buf` at each start."""
+        if source == PROC_NULL:
+            return NullRequest(self._engine, receives=True)
+        try:
+            data = writable_bytes(buf)
+        except GapsError as gaps:
+            return PackedReceive(self._engine, self._key(source, tag), gaps.region, self._members)
+        return RecvRequest(self._engine, self._key(source, tag), data, self._members)
+
+    def Isend(self, buf: Any, dest: int, tag: int = 0) -> Request:
+        """Start to send a buffer."""
+        request = self.Send_init(buf, dest, tag)
+        request.Start()
+        return request  # type: ignore[no-any-return]
+
+    def Issend(self, buf: Any, dest: int, tag: int = 0) -> Request:
+        """Start to send a buffer; complete when a receive has matched it."""
+        request = self.Ssend_init(buf, dest, tag)
+        request.Start()
+        return request  # type: ignore[no-any-return]
+
+    def Irecv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
+        """Start to receive into a buffer."""
+        request = self.Recv_init(buf, source, tag)
+        request.Start()
+        return request  # type: ignore[no-any-return]
+
+    def Send(self, buf: Any, dest: int, tag: int = 0) -> None:
+        """Send a buffer; return when it may be used again."""
+        if not self._is_sent_at_once(buf, dest, tag):
+            self.Isend(buf, dest, tag).Wait()
+
+    def _is_sent_at_once(self, buf: Any, dest: int, tag: int) -> bool:
+        """Send a buffer if it goes into the ring as it is, else say that it is yet to be sent."""
+        outbox = self._outboxes.get(dest)
+        if outbox is None or not 0 <= tag <= TAG_UB:
+            return False
+        try:
+            data = as_bytes(buf)
+        except GapsError as gaps:
+            data = gaps.region.packed()
+        nbytes = len(data)
+        header = HEADER.pack(self._context, tag, nbytes)
+        return outbox.put(header, data, nbytes + HEADER_BYTES)
+
+    def Ssend(self, buf: Any, dest: int, tag: int = 0) -> None:
+        """Send a buffer; return when a receive has matched it."""
+        self.Issend(buf, dest, tag).Wait()
+
+    def Recv(
+        self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None
+    ) -> None:
+        """Receive into a buffer; a longer message is an error."""
+        inbox = self._inboxes.get(source)
+        if inbox is not None and ANY_TAG <= tag <= TAG_UB:
+            try:
+                data = writable_bytes(buf)
+            except GapsError:
+                self.Irecv(buf, source, tag).Wait(status)
+                return
+            message = self._engine.next_message(inbox, self._context, tag, len(data))
+            if message is not None:
+                came, nbytes = inbox.copy(message, data)
+                if status is not None:
+                    status.set(source, came, nbytes)
+                return
+        self.Irecv(buf, source, tag).Wait(status)
+
+    def Sendrecv(
+        self,
+        sendbuf: Any,
+        dest: int,
+        sendtag: int = 0,
+        recvbuf: Any = None,
+        source: int = ANY_SOURCE,
+        recvtag: int = ANY_TAG,
+        status: Any = None,
+    ) -> None:
+        """Send and receive at the same time."""
+        if self._is_sent_at_once(sendbuf, dest, sendtag):
+            self.Recv(recvbuf, source, recvtag, status)
+            return
+        receive = self.Irecv(recvbuf, source, recvtag)
+        self.Isend(sendbuf, dest, sendtag).Wait()
+        receive.Wait(status)
+
+    def Sendrecv_replace(
+        self,
+        buf: Any,
+        dest: int,
+        sendtag: int = 0,
+        source: int = ANY_SOURCE,
+        recvtag: int = ANY_TAG,
+        status: Any = None,
+    ) -> None:
+        """Send a buffer and receive into it."""
+        send = self.Isend(packed_bytes(buf), dest, sendtag)
+        self.Recv(buf, source, recvtag, status)
+        send.Wait()
+
+    def isend(self, obj: Any, dest: int, tag: int = 0) -> Request:
+        """Start to send an object, pickled now."""
+        return self.Isend(dumps(obj), dest, tag)
+
+    def issend(self, obj: Any, dest: int, tag: int = 0) -> Request:
+        """Start to send an object; complete when a receive has matched it."""
+        return self.Issend(dumps(obj), dest, tag)
+
+    def irecv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
+        """Start to receive an object; ``wait()`` returns it."""
+        request: Request = (
+            NullRequest(self._engine, receives=True)
+            if source == PROC_NULL
+            else ObjectRequest(self._engine, self._key(source, tag), self._members)
+        )
+        request.Start()
+        return request
+
+    def send(self, obj: Any, dest: int, tag: int = 0) -> None:
+        """Send an object."""
+        self.Send(dumps(obj), dest, tag)
+
+    def ssend(self, obj: Any, dest: int, tag: int = 0) -> None:
+        """Send an object; return when a receive has matched it."""
+        self.issend(obj, dest, tag).Wait()
+
+    def recv(
+        self,
+        buf: Any = None,
+        source: int = ANY_SOURCE,
+        tag: int = ANY_TAG,
+        status: Any = None,
+    ) -> Any:
+        """Receive an object."""
+        inbox = self._inboxes.get(source)
+        if inbox is not None and ANY_TAG <= tag <= TAG_UB:
+            message = self._engine.next_message(inbox, self._context, tag, LARGEST)
+            if message is not None:
+                data = bytearray(len(message[1]))
+                came, nbytes = inbox.copy(message, data)
+                if status is not None:
+                    status.set(source, came, nbytes)
+                return loads(data)
+        return self.irecv(buf, source, tag).wait(status)
+
+    def sendrecv(
+        self,
+        sendobj: Any,
+        dest: int,
+        sendtag: int = 0,
+        recvbuf: Any = None,
+        source: int = ANY_SOURCE,
+        recvtag: int = ANY_TAG,
+        status: Any = None,
+    ) -> Any:
+        """Send an object and receive one at the same time."""
+        data = dumps(sendobj)
+        if self._is_sent_at_once(data, dest, sendtag):
+            return self.recv(recvbuf, source, recvtag, status)
+        receive = self.irecv(recvbuf, source, recvtag)
+        self.Isend(data, dest, sendtag).Wait()
+        return receive.wait(status)
+
+    def Probe(
+        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None
+    ) -> Literal[True]:
+        """Return when there is a message to receive; leave it there."""
+        self._probe(source, tag).wait(status)
+        return True
+
+    def Iprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> bool:
+        """Say whether there is a message to receive; leave it there."""
+        return self._probe(source, tag).test(status)
+
+    def Mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Message:
+        """Take the next message out, when it is there; it is received through what is returned."""
+        probe = self._probe(source, tag)
+        probe.wait(status)
+        return self._message(probe.take())
+
+    def Improbe(
+        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None
+    ) -> Message | None:
+        """Take the next message out if it is there, else return None."""
+        probe = self._probe(source, tag)
+        return self._message(probe.take()) if probe.test(status) else None
+
+    probe, iprobe, mprobe, improbe = Probe, Iprobe, Mprobe, Improbe
+
+    def _probe(self, source: int, tag: int) -> Look:
+        key = None if source == PROC_NULL else self._key(source, tag)
+        return Look(self._engine, key, self._members)
+
+    def _message(self, arrival: Arrival | None) -> Message:
+        return Message(self._engine, arrival, self._members)
+
+    def _key(self, source: int, tag: int) -> Key:
+        if tag != ANY_TAG:
+            _check("tag", tag, TAG_UB + 1)
+        if source == ANY_SOURCE:
+            return source, self._context, tag
+        _check("source", source, self._size)
+        return self._members[source], self._context, tag
+
+
+def check_items(items: Sequence[Any] | None, size: int) -> Sequence[Any]:
+    """Return `items` if there is one for every rank, else raise ValueError."""
+    if items is None or len(items) != size:
+        got = "None" if items is None else str(len(items))
+        raise ArgumentError(
+            sentence=f"expected a sequence of {size} items, one for every rank, got {got}"
+        )
+    return items
+
+
+def _check(name: str, value: int, end: int) -> None:
+    if not 0 <= value < end:
+        error_class = ERR_TAG if name == "tag" else ERR_RANK
+        raise ArgumentError(error_class, f"{name} must be in 0 … {end - 1}, got {value}")

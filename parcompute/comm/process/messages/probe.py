@@ -1,0 +1,113 @@
+# ruff: noqa: N802 (the names are mpi4py's)
+"""Looking at messages before they are received, and taking them out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from parcompute.comm.constants import ANY_TAG, PROC_NULL
+from parcompute.comm.process.messages.buffers import GapsError, writable_bytes
+from parcompute.comm.process.messages.packed import PackedReceive
+from parcompute.comm.process.messages.requests import (
+    NullRequest,
+    ObjectRequest,
+    RecvRequest,
+    Request,
+)
+from parcompute.comm.process.transport.engine import Engine
+from parcompute.comm.process.transport.mailbox import Arrival, Key
+from parcompute.comm.process.transport.waits import Awaited, awaited_message
+
+
+class Look:
+    """A look for a message that fits `key` (None: from ``PROC_NULL``, always there)."""
+
+    def __init__(self, engine: Engine, key: Key | None, members: Sequence[int]) -> None:
+        self._engine = engine
+        self._key = key
+        self._members = members
+
+    @property
+    def done(self) -> bool:
+        """Whether the message is there."""
+        return self._key is None or self._engine.mailbox.peek(self._key) is not None
+
+    def awaited(self) -> Awaited:
+        """Return what is missing: a message."""
+        assert self._key is not None
+        return awaited_message(self._engine, self._key)
+
+    def wait(self, status: Any) -> None:
+        """Return when the message is there."""
+        if not self.done:
+            self._engine.wait(self)
+        self._describe(status)
+
+    def test(self, status: Any) -> bool:
+        """Say whether the message is there."""
+        if not self.done:
+            self._engine.poll()
+        if done := self.done:
+            self._describe(status)
+        return done
+
+    def take(self) -> Arrival | None:
+        """Remove the message that is there."""
+        return None if self._key is None else self._engine.mailbox.take(self._key)
+
+    def _describe(self, status: Any) -> None:
+        if status is None:
+            return
+        if self._key is None:
+            status.set(PROC_NULL, ANY_TAG, 0)
+            return
+        arrival = self._engine.mailbox.peek(self._key)
+        assert arrival is not None
+        source, _, tag = arrival.key
+        status.set(self._members.index(source), tag, arrival.nbytes)
+
+
+class Message:
+    """A message that was taken out, to be received once (None: from ``PROC_NULL``)."""
+
+    def __init__(self, engine: Engine, arrival: Arrival | None, members: Sequence[int]) -> None:
+        self._engine = engine
+        self._arrival = arrival
+        self._members = members
+
+    def Recv(self, buf: Any, status: Any = None) -> None:
+        """Receive it into a buffer."""
+        self.Irecv(buf).Wait(status)
+
+    def recv(self, status: Any = None) -> Any:
+        """Return the object."""
+        return self.irecv().wait(status)
+
+    def Irecv(self, buf: Any) -> Request:
+        """Start to receive it into a buffer."""
+        if self._arrival is None:
+            return self._nothing()
+        key, members = self._arrival.key, self._members
+        try:
+            return self._into(RecvRequest(self._engine, key, writable_bytes(buf), members))
+        except GapsError as gaps:
+            return self._into(PackedReceive(self._engine, key, gaps.region, members))
+
+    def irecv(self) -> Request:
+        """Start to receive the object."""
+        if self._arrival is None:
+            return self._nothing()
+        return self._into(ObjectRequest(self._engine, self._arrival.key, self._members))
+
+    def _nothing(self) -> Request:
+        request = NullRequest(self._engine, receives=True)
+        request.Start()
+        return request
+
+    def _into(self, request: RecvRequest) -> Request:
+        arrival, self._arrival = self._arrival, None
+        assert arrival is not None
+        request.done, request.active = False, True
+        arrival.hand_over(request)
+        return request
