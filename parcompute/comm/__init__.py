@@ -10,7 +10,7 @@ are three engines with the same names and semantics:
 The process engine, bottom up:
 
 - `process.transport`: one anonymous shared segment, a ring of bytes per ordered pair of ranks,
-  matching by source, communicator and tag, progress and waiting; what a waiting rank says of itself;
+  matching by source, communicator and tag, progress and waiting, what a waiting rank says;
 - `process.messages`: buffers, datatypes, requests, probes; messages between two ranks;
 - `process.collective`: collective calls and their operations;
 - `process.communicators`: communicators, groups, grids; what they are asked for;
