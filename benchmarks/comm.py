@@ -1,7 +1,9 @@
-"""Messages between two local ranks: ``python -m benchmarks.comm [--python PYTHON ...]``.
+"""Messages between local ranks: ``python -m benchmarks.comm [--python PYTHON ...]``.
 
-Prints, measured in one run: the one-way time of messages from 8 B to 64 MiB, a halo exchange of
-2-D and 3-D faces, and an allreduce of one number; for the process engine, for MPI as this Python
+Prints, measured in one run in which the engines take turns: one-way time and bandwidth of messages
+from 8 B to 64 MiB between two ranks, a halo exchange of 2-D and 3-D faces (of a `Field`, and of raw
+persistent messages of the same length), an allreduce of one number; then the same kind of calls
+among four times as many ranks as there are cores. For the process engine, for MPI as this Python
 has it and as each other PYTHON has it (a second venv with another MPI), and for a Pipe and a Queue
 of ``multiprocessing``. Times are medians; compare columns of one run only.
 """
@@ -15,15 +17,21 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 import parcompute as pc
+from parcompute.comm.cores import usable_cpus
 from parcompute.comm.mpi import guarded
 
-SIZES = [8 << (3 * k) for k in range(8)] + [64 << 20]
+SIZES = (
+    [8 << (3 * k) for k in range(4)] + [8 << 10] + [8 << (3 * k) for k in range(4, 8)] + [64 << 20]
+)
+MORE = 4  # ranks per core
+ROUNDS = 3
 GRIDS = {"halo 2-D 1024^2": (1024, 1024), "halo 3-D 128^3": (128, 128, 128)}
 BATCHES = 7
 Times = dict[str, float]
@@ -79,17 +87,53 @@ def label(size: int) -> str:
 
 
 def measure(comm: Any) -> Times:
-    """Return all times on two ranks, in microseconds."""
+    """Return all times, in microseconds: the first set on two ranks, the second on more."""
+    return _between_two(comm) if comm.Get_size() == 2 else _among_many(comm)
+
+
+def _between_two(comm: Any) -> Times:
     times: Times = {}
     for size in SIZES:
-        count = max(2, min(1000, (32 << 20) // size))
+        count = max(4, min(1000, (64 << 20) // size))
         times[label(size)] = counted(comm, ping_pong(comm, size), count) / 2
     for name, shape in GRIDS.items():
         field = pc.Grid(shape, comm=comm).field("u")
         exchanger = field.grid.exchanger(field.halo, corners=False)
-        times[name] = counted(comm, lambda f=field, e=exchanger: e.exchange(f.padded), 500)
+        times[f"{name} raw"] = counted(comm, same_messages(comm, exchanger.plan), 500)
+        times[f"{name} Field"] = counted(
+            comm, lambda f=field, e=exchanger: e.exchange(f.padded), 500
+        )
     times["allreduce"] = counted(comm, lambda: comm.allreduce(1.0), 500)
     return times
+
+
+def _among_many(comm: Any) -> Times:
+    rank, size = comm.Get_rank(), comm.Get_size()
+    right, left = (rank + 1) % size, (rank - 1) % size
+    times: Times = {}
+    for nbytes in (8, 32 << 10, 1 << 20):
+        sent, got = np.zeros(nbytes, np.uint8), np.zeros(nbytes, np.uint8)
+        count = max(4, min(200, (16 << 20) // nbytes))
+        shift = partial(comm.Sendrecv, sent, right, 0, got, left, 0)
+        times[f"shift {label(nbytes)}"] = counted(comm, shift, count)
+    field = pc.Grid(GRIDS["halo 2-D 1024^2"], comm=comm).field("u")
+    exchanger = field.grid.exchanger(field.halo, corners=False)
+    times["halo 2-D 1024^2"] = counted(comm, lambda: exchanger.exchange(field.padded), 200)
+    times["allreduce"] = counted(comm, lambda: comm.allreduce(1.0), 200)
+    return times
+
+
+def same_messages(comm: Any, plan: pc.HaloPlan) -> Callable[[], None]:
+    """Return an exchange of messages as long as those of a plan, of plain memory."""
+    remote = [t for t in plan.transfers if t.peer != plan.rank]
+    requests = [comm.Recv_init(np.zeros(t.recv.shape), t.peer, t.recv_tag) for t in remote]
+    requests += [comm.Send_init(np.zeros(t.send.shape), t.peer, t.send_tag) for t in remote]
+
+    def exchange() -> None:
+        type(requests[0]).Startall(requests)
+        type(requests[0]).Waitall(requests)
+
+    return exchange
 
 
 def under_mpi(comm: Any) -> int:
@@ -100,18 +144,29 @@ def under_mpi(comm: Any) -> int:
     return 0
 
 
-def of_mpi(python: str) -> tuple[str, Times]:
+def of_mpi(python: str, ranks: int) -> tuple[str, Times]:
     """Return the name of the MPI of `python`, and its times."""
     ask = (
         "from parcompute.comm.mpiexec import *; import json; from parcompute.comm.launcher import "
+        "library_name; print(json.dumps([library_name(mpi_library().version), "
+        f"mpiexec_command({ranks})]))"
     )
-    ask += "library_name; print(json.dumps([library_name(mpi_library().version), "
-    ask += "mpiexec_command(2)]))"
     answer = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True)
     name, launcher = json.loads(answer.stdout)
     command = [*launcher, python, "-m", "benchmarks.comm", "--rank"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return name, json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def of_engines(pythons: list[str], ranks: int) -> dict[str, list[Times]]:
+    """Return the times of every round by engine; engines take turns."""
+    rounds: dict[str, list[Times]] = {}
+    for _ in range(ROUNDS):
+        rounds.setdefault("processes", []).append(pc.launch(measure, ranks)[0])
+        for python in pythons:
+            name, times = of_mpi(python, ranks)
+            rounds.setdefault(name, []).append(times)
+    return rounds
 
 
 def echo(receive: Callable[[], bytes], send: Callable[[bytes], None]) -> None:
@@ -171,23 +226,43 @@ def _one_way(there_and_back: Callable[[bytes], None]) -> Times:
     return times
 
 
+def medians(rounds: dict[str, list[Times]]) -> dict[str, Times]:
+    """Return the median of all rounds."""
+    return {
+        name: {row: statistics.median(times[row] for times in of_one) for row in of_one[0]}
+        for name, of_one in rounds.items()
+    }
+
+
+def table(title: str, columns: dict[str, Times], digits: int = 1) -> None:
+    """Print the rows of the first column, with those of the others beside."""
+    print(f"\n{title:<24}" + "".join(f"{name:>16}" for name in columns))
+    for row in next(iter(columns.values())):
+        cells = (
+            f"{times[row]:16.{digits}f}" if row in times else f"{'':>16}"
+            for times in columns.values()
+        )
+        print(f"{row:<24}" + "".join(cells))
+
+
 def main() -> None:
-    """Measure and print a table in microseconds."""
+    """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--python", action="append", default=[], help="a Python with another MPI")
     parser.add_argument("--rank", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.rank:
         sys.exit(guarded(under_mpi))
-    columns = {"processes": pc.launch(measure, 2)[0]}
-    columns |= dict(of_mpi(python) for python in [sys.executable, *options.python])
-    columns |= {"Pipe": of_pipe(), "Queue": of_queue()}
-    print(f"{'one way [us]':<16}" + "".join(f"{name:>18}" for name in columns))
-    for row in columns["processes"]:
-        cells = (
-            f"{times[row]:18.1f}" if row in times else f"{'':>18}" for times in columns.values()
-        )
-        print(f"{row:<16}" + "".join(cells))
+    pythons = [sys.executable, *options.python]
+    two = medians(of_engines(pythons, 2)) | {"Pipe": of_pipe(), "Queue": of_queue()}
+    table("2 ranks: one way [us]", two)
+    bandwidth = {
+        name: {label(n): n / times[label(n)] / 1000 for n in SIZES if n > 4096}
+        for name, times in two.items()
+    }
+    table("2 ranks: one way [GB/s]", bandwidth, 2)
+    many = MORE * usable_cpus()
+    table(f"{many} ranks, {usable_cpus()} cores [us]", medians(of_engines(pythons, many)))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ from parcompute.comm.process.transport.ring import ADDRESS, DIRECT, HEADER, RECE
 from parcompute.comm.process.transport.waits import Awaited, awaited_message, awaited_send
 
 
+_BYTES_PER_SPIN = 256  # that the other rank copies in less than that time, while this one waits
+
+
 class Request(RequestLists):
     """A message under way; `done` once the buffer may be used again.
 
@@ -184,6 +187,7 @@ class DirectSend(SynchronousSend):
         address = memoryview(ADDRESS.pack(address_of(data)))
         super().__init__(engine, dest, context, tag, address)
         self._start_of_header = context, tag, len(data) | DIRECT
+        self.spins = len(data) // _BYTES_PER_SPIN
         self._receipt.sent = data  # stays until it was read, even if nobody waits for that
 
 

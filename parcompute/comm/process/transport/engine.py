@@ -227,7 +227,8 @@ class Engine:
                 f"the only rank waits in {describe(self, request.awaited()).text}, for a message "
                 "that nobody can send: send it before you wait for it"
             )
-        for _ in range(self._spins):
+        spins = max(self._spins, getattr(request, "spins", 0)) if self._most_spins else 0
+        for _ in range(spins):
             if acquire(False):
                 return
         for _ in range(self._yields):
