@@ -17,7 +17,7 @@ from parcompute.comm.process.launching.guard import refuse_in_rank
 from parcompute.comm.process.launching.streams import Forwarder, occupy_standard_streams
 from parcompute.comm.process.launching.supervisor import Supervisor
 from parcompute.comm.process.messages.pickles import dumps_call
-from parcompute.errors import ConfigError
+from parcompute.errors import ConfigError, DeadlockError
 
 _GRACE = 0.5  # seconds in which the others may end with an exit code, too
 _TIMED_OUT = 124  # the exit code of timeout(1)
@@ -95,10 +95,14 @@ class _Execution:
         if not failed:
             return 0
         first = supervisor.reports[failed[0]]
+        code = max(supervisor.reports[rank].code for rank in failed)
+        if isinstance(first.value, DeadlockError):  # no single rank has failed
+            _say(f"error: {first.value}")
+            return code
         outcome = "and so did all others" if len(failed) == ranks > 1 else "the job is ended"
         text = f"error: {first.value}" if first.value is not None else first.details
         _say(f"rank {failed[0]} of {ranks} failed, {outcome}\n{text}")
-        return max(supervisor.reports[rank].code for rank in failed)
+        return code
 
 
 def _say(text: str) -> None:

@@ -17,7 +17,6 @@ from parcompute.comm.process.transport.remote import address_of
 from parcompute.comm.process.transport.ring import ADDRESS, DIRECT, HEADER, RECEIPT_SHIFT
 from parcompute.comm.process.transport.waits import Awaited, awaited_message, awaited_send
 
-
 _BYTES_PER_SPIN = 256  # that the other rank copies in less than that time, while this one waits
 
 
