@@ -17,7 +17,7 @@ from parcompute.comm.process.launching.guard import refuse_in_rank
 from parcompute.comm.process.launching.streams import Forwarder, occupy_standard_streams
 from parcompute.comm.process.launching.supervisor import Supervisor
 from parcompute.comm.process.messages.pickles import dumps_call
-from parcompute.errors import ConfigError, DeadlockError
+from parcompute.errors import CollectiveMismatchError, ConfigError, DeadlockError
 
 _GRACE = 0.5  # seconds in which the others may end with an exit code, too
 _TIMED_OUT = 124  # the exit code of timeout(1)
@@ -96,7 +96,9 @@ class _Execution:
             return 0
         first = supervisor.reports[failed[0]]
         code = max(supervisor.reports[rank].code for rank in failed)
-        if isinstance(first.value, DeadlockError):  # no single rank has failed
+        if isinstance(
+            first.value, (DeadlockError, CollectiveMismatchError)
+        ):  # no single rank has failed
             _say(f"error: {first.value}")
             return code
         outcome = "and so did all others" if len(failed) == ranks > 1 else "the job is ended"
