@@ -96,9 +96,7 @@ class _Execution:
             return 0
         first = supervisor.reports[failed[0]]
         code = max(supervisor.reports[rank].code for rank in failed)
-        if isinstance(
-            first.value, (DeadlockError, CollectiveMismatchError)
-        ):  # no single rank has failed
+        if isinstance(first.value, DeadlockError | CollectiveMismatchError):  # not of one rank
             _say(f"error: {first.value}")
             return code
         outcome = "and so did all others" if len(failed) == ranks > 1 else "the job is ended"
