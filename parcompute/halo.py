@@ -171,10 +171,9 @@ class HaloExchanger:
 
     def start(self, padded: NDArray[Any]) -> None:
         """Send the edges of `padded`; its halo is undefined until `finish`, its edges stay."""
-        if self._busy is not None:
-            raise RuntimeError("start() was called twice; call finish() on the exchange first.")
-        self._busy = self._bound.get(id(padded)) or self._bind(padded)
-        self._busy.start()
+        moves = self._moves_of(padded)
+        moves.start()
+        self._busy = moves
 
     def finish(self) -> None:
         """Wait for the messages, which fill the halo."""
@@ -185,8 +184,14 @@ class HaloExchanger:
 
     def exchange(self, padded: NDArray[Any]) -> None:
         """Start and finish."""
-        self.start(padded)
-        self.finish()
+        moves = self._moves_of(padded)
+        moves.start()
+        moves.finish()
+
+    def _moves_of(self, padded: NDArray[Any]) -> _Moves:
+        if self._busy is not None:
+            raise RuntimeError("start() was called twice; call finish() on the exchange first.")
+        return self._bound.get(id(padded)) or self._bind(padded)
 
     def _bind(self, padded: NDArray[Any]) -> _Moves:
         """Make the messages of an array, in place of those made first if there are many."""
