@@ -18,6 +18,8 @@ RUN = ("-m", "parcompute", "run")
 _BROKEN = '''\
 """Fails on one rank, while the others wait for it in a halo exchange."""
 
+import os
+import signal
 from dataclasses import dataclass
 
 import parcompute as pc
@@ -30,7 +32,7 @@ def shift(u):
 
 @dataclass
 class Broken(pc.Experiment):
-    """Raises on rank 1 in its third step."""
+    """Ends rank 1 in its third step."""
 
     steps: int = 10
 
@@ -42,7 +44,7 @@ class Broken(pc.Experiment):
     def step(self):
         self.done += 1
         if self.rank == 1 and self.done == 3:
-            raise ValueError("boom")
+            {how}
         shift(self.u)
 '''
 
@@ -75,11 +77,11 @@ def assert_complete(run: Path, ranks: int) -> None:
     assert [path.name for path in run.parent.glob("*/run.json")] == ["run.json"]
 
 
-def write_broken(folder: Path) -> None:
-    """Write an experiment ``broken`` of the user into `folder`."""
+def write_broken(folder: Path, how: str = 'raise ValueError("boom")') -> None:
+    """Write an experiment ``broken`` of the user into `folder`: `how` ends rank 1."""
     for name in ("experiments", "configs/exp"):
         (folder / name).mkdir(parents=True)
-    (folder / "experiments/broken.py").write_text(_BROKEN)
+    (folder / "experiments/broken.py").write_text(_BROKEN.replace("{how}", how))
     (folder / "configs/exp/broken.yaml").write_text(
         "# @package _global_\ndefaults: [/experiment: broken, _self_]\n"
     )
