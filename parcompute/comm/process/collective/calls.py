@@ -58,9 +58,8 @@ class Calls:
         self._count = self._tag = 0
         self._latest: Site | None = None
         start = Site(0, self._communicator, 0, "")
-        self._log[self._next_entry()], *_ = panel.add_site(
-            (0, 0, start.communicator, "", ()), start
-        )
+        number, _, _ = panel.add_site((0, 0, self._communicator, "", ()), start)
+        self._log[self._next_entry()] = number
 
     def begin(self, name: str, *signature: Any) -> int:
         """Return the tag of all messages of the next call.

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from parcompute.comm.constants import UNDEFINED
+from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, UNDEFINED
 from parcompute.comm.process.transport.waits import Awaited, awaited_any
 
 
@@ -117,7 +117,7 @@ class RequestLists:
                 return index, True, request.wait(status)
             under_way = under_way or request.active
         if status is not None and not under_way:
-            status.__init__()
+            status.set(ANY_SOURCE, ANY_TAG, 0)
         return UNDEFINED, not under_way, None
 
     @classmethod
@@ -136,6 +136,8 @@ def _nth(statuses: Sequence[Any] | None, index: int) -> Any:
 
 class _AnyOf:
     """Complete as soon as one of some requests is."""
+
+    spins = 0
 
     def __init__(self, requests: list[Any]) -> None:
         self._requests = requests

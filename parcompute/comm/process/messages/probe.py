@@ -23,6 +23,8 @@ from parcompute.comm.process.transport.waits import Awaited, awaited_message
 class Look:
     """A look for a message that fits `key` (None: from ``PROC_NULL``, always there)."""
 
+    spins = 0
+
     def __init__(self, engine: Engine, key: Key | None, members: Sequence[int]) -> None:
         self._engine = engine
         self._key = key

@@ -29,6 +29,7 @@ class Request(RequestLists):
 
     done = True
     active = False
+    spins = 0
     error: str | None = None
 
     def __init__(self, engine: Engine) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 from weakref import WeakValueDictionary
 
 from parcompute.comm.process.transport.board import Panel, panels, private_panel
@@ -22,11 +22,8 @@ from parcompute.comm.process.transport.memory import Segment
 from parcompute.comm.process.transport.outbox import Outbox, Receipt, RingOutbox, SelfOutbox
 from parcompute.comm.process.transport.remote import Reader
 from parcompute.comm.process.transport.ring import Doorbell, Inlet, Outlet, segment_bytes
-from parcompute.comm.process.transport.waits import Awaited, describe
+from parcompute.comm.process.transport.waits import Awaited, Calls, Waitable, describe
 from parcompute.errors import DeadlockError
-
-if TYPE_CHECKING:
-    from parcompute.comm.process.collective.calls import Calls
 
 _sched_yield = getattr(os, "sched_yield", partial(time.sleep, 0))  # macOS has only the latter
 _RECEIPT_NUMBERS = 1 << 20
@@ -72,6 +69,8 @@ class Wiring(NamedTuple):
 
 class _Flush:
     """Waiting until everything sent has left this rank, or it is `enough`."""
+
+    spins = 0
 
     def __init__(self, busy: list[RingOutbox], enough: Callable[[], bool]) -> None:
         self._busy = busy
@@ -128,7 +127,6 @@ class Engine:
         self._rung = False  # the doorbell has rung for something that is not yet taken in
         self.tasks: list[Task] = []
         self._busy: list[RingOutbox] = []
-        self._inboxes: list[Inbox] = []
         self.inboxes: dict[int, Inbox] = {}
         self.outboxes: dict[int, Outbox] = {rank: SelfOutbox(rank, self.mailbox)}
 
@@ -136,7 +134,6 @@ class Engine:
         """Add the rings to and from another rank."""
         self.outboxes[peer] = RingOutbox(outlet, self._busy)
         self.inboxes[peer] = Inbox(peer, inlet, self.mailbox)
-        self._inboxes.append(self.inboxes[peer])
 
     def next_receipt(self) -> int:
         """Return a number for the receipt of a synchronous message."""
@@ -154,7 +151,7 @@ class Engine:
     def _acknowledge(self, source: int, receipt: int) -> None:
         self.outboxes[source].start(Receipt(receipt))
 
-    def wait(self, request: Any) -> None:
+    def wait(self, request: Waitable) -> None:
         """Make progress until ``request.done``.
 
         Raises
@@ -170,8 +167,10 @@ class Engine:
     def next_message(self, inbox: Inbox, context: int, tag: int, most: int) -> Taken | None:
         """Wait for a message, and `take` it if it is the one expected from `inbox`.
 
-        The short way of a receive that is waited for at once, past the mailbox: it is open when no
-        other message is under way. None: go the long way.
+        The short way of a receive that is waited for at once, past the mailbox. It is open when
+        nothing else is under way, so that no posted receive could have matched before. None: go the
+        long way; nothing has changed, and what has rung is remembered. Each message taken costs one
+        ring, not necessarily its own: later rings are for messages that were published as well.
         """
         if self._busy or self._rung or not self.mailbox.is_empty():
             return None
@@ -201,7 +200,7 @@ class Engine:
         self._advance()
 
     def _advance(self) -> None:
-        for inbox in self._inboxes:
+        for inbox in self.inboxes.values():
             inbox.pull()
         for outbox in self._busy[:]:
             outbox.flush()
@@ -213,22 +212,23 @@ class Engine:
             task.advance()
         self.tasks = [task for task in self.tasks if not task.done]
 
-    def _await_ring(self, request: Any = None) -> None:
+    def _await_ring(self, request: Waitable | None = None) -> None:
         """Return after this rank's doorbell rang, or after a while; say if `request` takes long.
 
-        The busy wait before the blocking one adapts: it pays when the other rank answers at once,
-        and does harm when that rank waits for a core that another program uses.
+        First a busy wait, if every rank has a core. It adapts: it pays when the other rank answers
+        at once, and does harm when that rank waits for a core that another program uses. Ranks that
+        share cores yield theirs instead, a few times: the other rank may run and ring meanwhile.
         """
         acquire = self._acquire
         if acquire(False):
             return
-        if not self._inboxes:
+        if request is not None and not self.inboxes:
             raise DeadlockError(
                 f"the only rank waits in {describe(self, request.awaited()).text}, for a message "
                 "that nobody can send: send it before you wait for it"
             )
-        spins = max(self._spins, getattr(request, "spins", 0)) if self._most_spins else 0
-        for _ in range(spins):
+        least = 0 if request is None or self.crowded else request.spins
+        for _ in range(max(self._spins, least)):
             if acquire(False):
                 return
         for _ in range(self._yields):
@@ -241,7 +241,7 @@ class Engine:
         short = perf_counter() - start < _SHORT
         self._spins = min(self._most_spins, self._spins + _MORE) if short else 0
 
-    def _await_ring_openly(self, request: Any) -> None:
+    def _await_ring_openly(self, request: Waitable) -> None:
         """Go on waiting, and say so, where all can see it."""
         wait = describe(self, request.awaited())
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parcompute.comm.constants import ANY_TAG
-from parcompute.comm.process.transport.mailbox import Mailbox, Sink, sink_of
+from parcompute.comm.process.transport.mailbox import Mailbox, Sink
 from parcompute.comm.process.transport.ring import Inlet
 
 Taken = tuple[int, memoryview]
@@ -47,9 +47,9 @@ class Inbox:
             self._mailbox.sink_for((source, context, tag)).accept(source, tag, data)
 
     def take(self, context: int, tag: int, most: int) -> Taken | None:
-        """Take out the next message, if it is expected and fits; it is yet to be copied.
+        """Take out the next message, if it is expected and fits; `copy` has to follow.
 
-        Else None, and nothing has changed.
+        None: it is another one, or not yet there whole; it is left for `pull`.
         """
         inlet = self._inlet
         if self._sink is not None or not inlet.look():
@@ -81,7 +81,7 @@ class Inbox:
             return False
         context, self._tag, size = header
         key = self._source, context, self._tag
-        self._sink, self._nbytes = sink_of(self._mailbox, key, size)
+        self._sink, self._nbytes = self._mailbox.route(key, size)
         self._rest = self._sink.landing(self._nbytes)
         return True
 

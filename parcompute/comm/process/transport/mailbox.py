@@ -187,7 +187,16 @@ class Mailbox:
             del self._posted[receive.key]
         return True
 
-    def synchronous_sink_for(self, key: Key, receipt: int) -> Sink:
+    def route(self, key: Key, size: int) -> tuple[Sink, int]:
+        """Return what takes the message with this `size` in its header, and the bytes that come."""
+        if size <= LARGEST:
+            return self.sink_for(key), size
+        receipt, nbytes = (size & ~DIRECT) >> RECEIPT_SHIFT, size & LARGEST
+        if size & DIRECT:
+            return Direct(self, key, receipt, nbytes), ADDRESS.size
+        return self._synchronous_sink_for(key, receipt), nbytes
+
+    def _synchronous_sink_for(self, key: Key, receipt: int) -> Sink:
         """Return what takes a message whose sender waits until a receive matches it."""
         sink = self.sink_for(key)
         if isinstance(sink, Arrival):
@@ -197,7 +206,7 @@ class Mailbox:
         return sink
 
     def sink_for(self, key: Key) -> Sink:
-        """Return what takes the message that now comes with `key`."""
+        """Return what takes the message that now comes with `key`: a receive or a new arrival."""
         queue = self._posted.get(key)
         if self._wild:
             wild = self._take_wild(key, queue[0].order if queue else None)
@@ -233,13 +242,3 @@ def _is_wild(key: Key) -> bool:
 def _fits(wanted: Key, key: Key) -> bool:
     source, context, tag = wanted
     return context == key[1] and source in (ANY_SOURCE, key[0]) and tag in (ANY_TAG, key[2])
-
-
-def sink_of(mailbox: Mailbox, key: Key, size: int) -> tuple[Sink, int]:
-    """Return what takes the message, and its size in bytes."""
-    if size <= LARGEST:
-        return mailbox.sink_for(key), size
-    receipt, nbytes = (size & ~DIRECT) >> RECEIPT_SHIFT, size & LARGEST
-    if size & DIRECT:
-        return Direct(mailbox, key, receipt, nbytes), ADDRESS.size
-    return mailbox.synchronous_sink_for(key, receipt), nbytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-from parcompute.comm.process.transport.mailbox import Mailbox, sink_of
+from parcompute.comm.process.transport.mailbox import Mailbox
 from parcompute.comm.process.transport.ring import HEADER, Outlet
 
 RECEIPTS = -1
@@ -51,12 +51,9 @@ class RingOutbox:
 
     def start(self, request: Sending) -> None:
         """Send the message, or put it behind those that wait."""
-        if not self._queue and self._outlet.write_message(
-            request.header, request.payload, request.nbytes
-        ):
-            request.done = True
+        request.done = self.put(request.header, request.payload, request.nbytes)
+        if request.done:
             return
-        request.done = False
         self._queue.append(request)
         if len(self._queue) == 1:
             self._busy.append(self)
@@ -113,6 +110,6 @@ class SelfOutbox:
     def put(self, header: bytes, payload: memoryview, nbytes: int) -> bool:
         """Deliver the message."""
         context, tag, size = HEADER.unpack(header)
-        sink, _ = sink_of(self._mailbox, (self._rank, context, tag), size)
+        sink, _ = self._mailbox.route((self._rank, context, tag), size)
         sink.accept(self._rank, tag, payload)
         return True

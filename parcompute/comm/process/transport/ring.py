@@ -3,8 +3,14 @@
 One rank writes, one reads, each advances a counter of its own: `head` (bytes written) and `tail`
 (bytes read), both growing forever. There are no locks. The order of memory accesses is made by the
 semaphores: the writer copies, fences, publishes `head`, rings the reader's doorbell; the reader
-looks at `head` after it has taken from its doorbell, and fences before it copies. On x86 the
-fences are redundant; on ARM they are what makes this right when two writers publish at once.
+looks at `head` after it has taken from its doorbell, fences if `head` is new, and copies. The other
+way round the reader fences and publishes `tail`, and the writer looks at it before it overwrites. On
+x86 these fences are redundant. On ARM the reader needs its own: the ring that it took may be that of
+another writer, while this one has published and not rung yet.
+
+A message that lies in the memory of its writer (`DIRECT`) is covered by the same order: the writer
+filled its buffer before it fenced, and may change it only after a receipt has come, through the ring
+of the other direction, from a reader that has copied.
 """
 
 from __future__ import annotations
@@ -20,12 +26,6 @@ HEADER = struct.Struct("=iiQ")
 
 RECEIPT_SHIFT = 40
 """A synchronous message has the number of its receipt in the size, from this bit on."""
-
-DIRECT = 1 << 62
-"""In the size of a message that lies in the sender's memory: the ring has its address only."""
-
-DIRECT = 1 << 62
-"""In the size of a message that lies in the sender's memory: the ring has its address only."""
 
 DIRECT = 1 << 62
 """In the size of a message that lies in the sender's memory: the ring has its address only."""
@@ -196,7 +196,8 @@ class Inlet(_End):
     def read_message(self) -> tuple[int, int, memoryview] | None:
         """Return context, tag and bytes of the next message, if it lies there whole and unbroken.
 
-        The bytes are the ring's own, until `release`; `skip` passes over them.
+        The bytes are the ring's own, until `release`; `skip` passes over them. A size with a
+        receipt or `DIRECT` in it exceeds every ring, so such messages are left to `read_header`.
         """
         start = self._tail & self._mask
         body = start + HEADER_BYTES

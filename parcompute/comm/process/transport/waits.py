@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from sys import _getframe
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG
 from parcompute.comm.process.transport.board import Wait
 from parcompute.comm.process.transport.places import users_call
 
 if TYPE_CHECKING:
-    from parcompute.comm.process.collective.calls import Calls
     from parcompute.comm.process.transport.engine import Engine
     from parcompute.comm.process.transport.mailbox import Key
 
@@ -47,6 +46,41 @@ class Awaited(NamedTuple):
 
     def __str__(self) -> str:
         return self.call if self.arguments is None else f"{self.call}({self.arguments})"
+
+
+class Waitable(Protocol):
+    """What a rank can wait for.
+
+    Attributes
+    ----------
+    spins : int
+        Looks at the doorbell that are worth their time before the rank is put to sleep, if it has a
+        core of its own; 0: as many as the last waits suggest.
+    """
+
+    spins: int
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing to wait for any more."""
+
+    def awaited(self) -> Awaited:
+        """Return what is missing."""
+
+
+class Calls(Protocol):
+    """What is known here of the collective calls of a communicator.
+
+    Attributes
+    ----------
+    members : sequence of int
+        Its ranks.
+    """
+
+    members: Sequence[int]
+
+    def awaited(self, tag: int | None, ranks: tuple[int, ...] | None) -> Awaited:
+        """Return the call whose messages have this tag, which lacks one of any of `ranks`."""
 
 
 def awaited_message(engine: Engine, key: Key) -> Awaited:
