@@ -19,8 +19,8 @@ from parcompute.comm.process.collective.channel import (
 )
 from parcompute.comm.process.collective.ops import SUM
 from parcompute.comm.process.collective.trees import fold, partners, powers_of_two
+from parcompute.comm.process.messages.failures import ArgumentError
 from parcompute.comm.process.messages.pickles import dumps, loads
-from parcompute.comm.process.messages.point_to_point import check_items
 
 _NOTHING = b""
 _IMMUTABLE = frozenset((int, float, complex, bool, str, bytes, type(None)))
@@ -107,6 +107,16 @@ def alltoall(comm: Channel, sendobj: Sequence[Any]) -> Steps:
     objects = yield from receive_all(receives)
     yield from wait_all(sends)
     return objects
+
+
+def check_items(items: Sequence[Any] | None, size: int) -> Sequence[Any]:
+    """Return `items` if there is one for every rank, else raise `ArgumentError`."""
+    if items is None or len(items) != size:
+        got = "None" if items is None else str(len(items))
+        raise ArgumentError(
+            sentence=f"expected a sequence of {size} items, one for every rank, got {got}"
+        )
+    return items
 
 
 def reduce(comm: Channel, sendobj: Any, op: Combine = SUM, root: int = 0) -> Any:

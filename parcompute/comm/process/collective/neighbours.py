@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from parcompute.comm.process.collective.blocks import equal_blocks, typed_blocks, uneven_blocks
-from parcompute.comm.process.collective.channel import Channel, Steps, wait_all
-from parcompute.comm.process.messages.point_to_point import check_items
+from parcompute.comm.process.collective.channel import Channel, Steps, receive_all, wait_all
+from parcompute.comm.process.collective.collectives import check_items
 
 
 def allgather(comm: Channel, sendbuf: Any, recvbuf: Any) -> Steps:
@@ -66,9 +66,7 @@ def _exchange(comm: Channel, name: str, sends: Sequence[Any], receives: Sequence
     tag, edges = comm.calls.begin(name), comm.neighbours
     receiving = [comm.Irecv(receives[k], edges[k], tag) for k in _from_above_first(edges)]
     sending = [comm.Isend(sends[k], edge, tag) for k, edge in enumerate(edges)]
-    yield from wait_all(receiving)
-    for request in receiving:
-        request.Wait()  # raises what went wrong
+    yield from receive_all(receiving)  # raises what went wrong
     yield from wait_all(sending)
 
 

@@ -11,6 +11,7 @@ from parcompute.comm.process.communicators.attributes import Attributes, Keyval
 from parcompute.comm.process.communicators.groups import Group
 from parcompute.comm.process.messages.failures import ERR_COMM, Exception
 from parcompute.comm.process.messages.modes import SendModes
+from parcompute.comm.process.messages.probe import Probes
 from parcompute.comm.process.transport.engine import Engine
 
 
@@ -38,7 +39,7 @@ ERRORS_ARE_FATAL = Errhandler("MPI_ERRORS_ARE_FATAL")
 ERRORS_ABORT = Errhandler("MPI_ERRORS_ABORT")
 
 
-class Identity(Attributes, SendModes):
+class Identity(Attributes, SendModes, Probes):
     """The messages of a communicator, with its name and its group."""
 
     def __init__(self, engine: Engine, context: int, members: Sequence[int]) -> None:

@@ -1,14 +1,13 @@
-# ruff: noqa: N802 (the names are mpi4py's)
-"""Messages of buffers with gaps: packed when they are sent, unpacked when they have come."""
+"""Buffers with gaps: packed to be sent, unpacked when a message has come."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from parcompute.comm.process.messages.buffers import GapsError, as_bytes, check_writable
 from parcompute.comm.process.messages.layouts import Region
-from parcompute.comm.process.messages.requests import RecvRequest, SendRequest, SynchronousSend
+from parcompute.comm.process.messages.requests import RecvRequest
 from parcompute.comm.process.transport.engine import Engine
 from parcompute.comm.process.transport.mailbox import Key
 
@@ -19,34 +18,6 @@ def packed_bytes(buffer: Any) -> bytes:
         return bytes(as_bytes(buffer))
     except GapsError as gaps:
         return bytes(gaps.region.packed())
-
-
-class _Packing:
-    """Packs its buffer at each start."""
-
-    if TYPE_CHECKING:
-        _region: Region
-
-    def Start(self) -> None:
-        """Send the buffer as it is now."""
-        self._region.pack()
-        super().Start()  # type: ignore[misc]
-
-
-class PackedSend(_Packing, SendRequest):
-    """A message of a buffer with gaps."""
-
-    def __init__(self, engine: Engine, dest: int, context: int, tag: int, region: Region) -> None:
-        super().__init__(engine, dest, context, tag, region.data)
-        self._region = region
-
-
-class PackedSynchronousSend(_Packing, SynchronousSend):
-    """A message of a buffer with gaps that is complete once a receive has matched it."""
-
-    def __init__(self, engine: Engine, dest: int, context: int, tag: int, region: Region) -> None:
-        super().__init__(engine, dest, context, tag, region.data)
-        self._region = region
 
 
 class PackedReceive(RecvRequest):

@@ -4,30 +4,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, PROC_NULL, TAG_UB
 from parcompute.comm.process.messages.buffers import GapsError, as_bytes, writable_bytes
 from parcompute.comm.process.messages.failures import ERR_RANK, ERR_TAG, ArgumentError
-from parcompute.comm.process.messages.packed import (
-    PackedReceive,
-    PackedSend,
-    PackedSynchronousSend,
-    packed_bytes,
-)
+from parcompute.comm.process.messages.packed import PackedReceive, packed_bytes
 from parcompute.comm.process.messages.pickles import dumps, loads
-from parcompute.comm.process.messages.probe import Look, Message
 from parcompute.comm.process.messages.requests import (
-    DirectSend,
-    NullRequest,
     ObjectRequest,
+    ProcNullRequest,
     RecvRequest,
     Request,
+)
+from parcompute.comm.process.messages.sending import (
+    DirectSend,
+    PackedSend,
     SendRequest,
     SynchronousSend,
 )
 from parcompute.comm.process.transport.engine import Engine
-from parcompute.comm.process.transport.mailbox import Arrival, Key
+from parcompute.comm.process.transport.mailbox import Key
 from parcompute.comm.process.transport.ring import HEADER, HEADER_BYTES, LARGEST
 
 # bytes from which one copy by the kernel takes less time than two through a ring: it is slower, but
@@ -53,7 +50,7 @@ class PointToPoint:
         self._context = context
         self._members = members
         self._rank = members.index(engine.rank)
-        self._direct = _DIRECT_IF_CROWDED if engine.crowded else _DIRECT
+        self._direct_from = _DIRECT_IF_CROWDED if engine.crowded else _DIRECT
         self._size = len(members)
         self._outboxes = {rank: engine.outboxes[member] for rank, member in enumerate(members)}
         self._inboxes = {
@@ -80,35 +77,35 @@ class PointToPoint:
         """Return `size`."""
         return self._size
 
-    def Send_init(self, buf: Any, dest: int, tag: int = 0) -> Any:
+    def Send_init(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Return a persistent request that sends `buf` at each start."""
-        return self._sending(SendRequest, buf, dest, tag)
+        return self._sending(buf, dest, tag, synchronous=False)
 
-    def Ssend_init(self, buf: Any, dest: int, tag: int = 0) -> Any:
+    def Ssend_init(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Return a persistent request that is complete when a receive has matched it."""
-        return self._sending(SynchronousSend, buf, dest, tag)
+        return self._sending(buf, dest, tag, synchronous=True)
 
-    def _sending(
-        self, kind: type[SendRequest] | type[SynchronousSend], buf: Any, dest: int, tag: int
-    ) -> Any:
+    def _sending(self, buf: Any, dest: int, tag: int, *, synchronous: bool) -> Request:
         if dest == PROC_NULL:
-            return NullRequest(self._engine, receives=False)
+            return ProcNullRequest(self._engine, receives=False)
         _check("dest", dest, self._size)
         _check("tag", tag, TAG_UB + 1)
-        member = self._members[dest]
+        engine, member = self._engine, self._members[dest]
+        send: SendRequest
         try:
             data = as_bytes(buf)
         except GapsError as gaps:
-            packs = PackedSend if kind is SendRequest else PackedSynchronousSend
-            return packs(self._engine, member, self._context, tag, gaps.region)
-        if len(data) >= self._direct and self._engine.reads_from(member):
-            kind = DirectSend
-        return kind(self._engine, member, self._context, tag, data)
+            send = PackedSend(engine, member, self._context, tag, gaps.region)
+        else:
+            if len(data) >= self._direct_from and engine.reads_from(member):
+                return DirectSend(engine, member, self._context, tag, data)
+            send = SendRequest(engine, member, self._context, tag, data)
+        return SynchronousSend(send) if synchronous else send
 
-    def Recv_init(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Any:
+    def Recv_init(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Return a persistent request that receives into `buf` at each start."""
         if source == PROC_NULL:
-            return NullRequest(self._engine, receives=True)
+            return ProcNullRequest(self._engine, receives=True)
         try:
             data = writable_bytes(buf)
         except GapsError as gaps:
@@ -119,27 +116,30 @@ class PointToPoint:
         """Start to send a buffer."""
         request = self.Send_init(buf, dest, tag)
         request.Start()
-        return request  # type: ignore[no-any-return]
+        return request
 
     def Issend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Start to send a buffer; complete when a receive has matched it."""
         request = self.Ssend_init(buf, dest, tag)
         request.Start()
-        return request  # type: ignore[no-any-return]
+        return request
 
     def Irecv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Start to receive into a buffer."""
         request = self.Recv_init(buf, source, tag)
         request.Start()
-        return request  # type: ignore[no-any-return]
+        return request
 
     def Send(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer; return when it may be used again."""
-        if not self._is_sent_at_once(buf, dest, tag):
+        if not self._try_send(buf, dest, tag):
             self.Isend(buf, dest, tag).Wait()
 
-    def _is_sent_at_once(self, buf: Any, dest: int, tag: int) -> bool:
-        """Send a buffer if it goes into the ring as it is, else say that it is yet to be sent."""
+    def _try_send(self, buf: Any, dest: int, tag: int) -> bool:
+        """Send a buffer if the ring has space for it now; say whether it did.
+
+        The short way of a send that is waited for at once: no request is made.
+        """
         outbox = self._outboxes.get(dest)
         if outbox is None or not 0 <= tag <= TAG_UB:
             return False
@@ -185,7 +185,7 @@ class PointToPoint:
         status: Any = None,
     ) -> None:
         """Send and receive at the same time."""
-        if self._is_sent_at_once(sendbuf, dest, sendtag):
+        if self._try_send(sendbuf, dest, sendtag):
             self.Recv(recvbuf, source, recvtag, status)
             return
         receive = self.Irecv(recvbuf, source, recvtag)
@@ -217,7 +217,7 @@ class PointToPoint:
     def irecv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Start to receive an object; ``wait()`` returns it."""
         request: Request = (
-            NullRequest(self._engine, receives=True)
+            ProcNullRequest(self._engine, receives=True)
             if source == PROC_NULL
             else ObjectRequest(self._engine, self._key(source, tag), self._members)
         )
@@ -263,44 +263,11 @@ class PointToPoint:
     ) -> Any:
         """Send an object and receive one at the same time."""
         data = dumps(sendobj)
-        if self._is_sent_at_once(data, dest, sendtag):
+        if self._try_send(data, dest, sendtag):
             return self.recv(recvbuf, source, recvtag, status)
         receive = self.irecv(recvbuf, source, recvtag)
         self.Isend(data, dest, sendtag).Wait()
         return receive.wait(status)
-
-    def Probe(
-        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None
-    ) -> Literal[True]:
-        """Return when there is a message to receive; leave it there."""
-        self._probe(source, tag).wait(status)
-        return True
-
-    def Iprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> bool:
-        """Say whether there is a message to receive; leave it there."""
-        return self._probe(source, tag).test(status)
-
-    def Mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Message:
-        """Take the next message out, when it is there; it is received through what is returned."""
-        probe = self._probe(source, tag)
-        probe.wait(status)
-        return self._message(probe.take())
-
-    def Improbe(
-        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None
-    ) -> Message | None:
-        """Take the next message out if it is there, else return None."""
-        probe = self._probe(source, tag)
-        return self._message(probe.take()) if probe.test(status) else None
-
-    probe, iprobe, mprobe, improbe = Probe, Iprobe, Mprobe, Improbe
-
-    def _probe(self, source: int, tag: int) -> Look:
-        key = None if source == PROC_NULL else self._key(source, tag)
-        return Look(self._engine, key, self._members)
-
-    def _message(self, arrival: Arrival | None) -> Message:
-        return Message(self._engine, arrival, self._members)
 
     def _key(self, source: int, tag: int) -> Key:
         if tag != ANY_TAG:
@@ -309,16 +276,6 @@ class PointToPoint:
             return source, self._context, tag
         _check("source", source, self._size)
         return self._members[source], self._context, tag
-
-
-def check_items(items: Sequence[Any] | None, size: int) -> Sequence[Any]:
-    """Return `items` if there is one for every rank, else raise ValueError."""
-    if items is None or len(items) != size:
-        got = "None" if items is None else str(len(items))
-        raise ArgumentError(
-            sentence=f"expected a sequence of {size} items, one for every rank, got {got}"
-        )
-    return items
 
 
 def _check(name: str, value: int, end: int) -> None:

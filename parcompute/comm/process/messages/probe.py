@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
-from parcompute.comm.constants import ANY_TAG, PROC_NULL
+from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from parcompute.comm.process.messages.buffers import GapsError, writable_bytes
 from parcompute.comm.process.messages.packed import PackedReceive
+from parcompute.comm.process.messages.point_to_point import PointToPoint
 from parcompute.comm.process.messages.requests import (
-    NullRequest,
     ObjectRequest,
+    ProcNullRequest,
     RecvRequest,
     Request,
 )
@@ -103,7 +104,7 @@ class Message:
         return self._into(ObjectRequest(self._engine, self._arrival.key, self._members))
 
     def _nothing(self) -> Request:
-        request = NullRequest(self._engine, receives=True)
+        request = ProcNullRequest(self._engine, receives=True)
         request.Start()
         return request
 
@@ -113,3 +114,40 @@ class Message:
         request.done, request.active = False, True
         arrival.hand_over(request)
         return request
+
+
+class Probes(PointToPoint):
+    """Methods of a communicator that look for messages."""
+
+    def Probe(
+        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None
+    ) -> Literal[True]:
+        """Return when there is a message to receive; leave it there."""
+        self._probe(source, tag).wait(status)
+        return True
+
+    def Iprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> bool:
+        """Say whether there is a message to receive; leave it there."""
+        return self._probe(source, tag).test(status)
+
+    def Mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Message:
+        """Take the next message out, when it is there; it is received through what is returned."""
+        probe = self._probe(source, tag)
+        probe.wait(status)
+        return self._message(probe.take())
+
+    def Improbe(
+        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None
+    ) -> Message | None:
+        """Take the next message out if it is there, else return None."""
+        probe = self._probe(source, tag)
+        return self._message(probe.take()) if probe.test(status) else None
+
+    probe, iprobe, mprobe, improbe = Probe, Iprobe, Mprobe, Improbe
+
+    def _probe(self, source: int, tag: int) -> Look:
+        key = None if source == PROC_NULL else self._key(source, tag)
+        return Look(self._engine, key, self._members)
+
+    def _message(self, arrival: Arrival | None) -> Message:
+        return Message(self._engine, arrival, self._members)

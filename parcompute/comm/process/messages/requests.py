@@ -1,5 +1,5 @@
 # ruff: noqa: N802 (the names are mpi4py's)
-"""Requests: messages under way, on buffers or pickled objects, once or persistent."""
+"""Requests: messages under way, once or persistent; here those that receive."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ from parcompute.comm.process.messages.failures import ERR_TRUNCATE, Exception
 from parcompute.comm.process.messages.pickles import loads
 from parcompute.comm.process.transport.engine import Engine
 from parcompute.comm.process.transport.mailbox import Key
-from parcompute.comm.process.transport.outbox import RECEIPTS, Outbox
-from parcompute.comm.process.transport.remote import address_of
-from parcompute.comm.process.transport.ring import ADDRESS, DIRECT, HEADER, RECEIPT_SHIFT
-from parcompute.comm.process.transport.waits import Awaited, awaited_message, awaited_send
-
-_BYTES_PER_SPIN = 256  # that the other rank copies in less than that time, while this one waits
+from parcompute.comm.process.transport.waits import Awaited, awaited_message
 
 
 class Request(RequestLists):
@@ -110,7 +105,7 @@ class Request(RequestLists):
         """Return the received object (None, for a send or a buffer)."""
 
 
-class NullRequest(Request):
+class ProcNullRequest(Request):
     """A message from or to ``PROC_NULL``: complete at once, buffer untouched."""
 
     def __init__(self, engine: Engine, *, receives: bool) -> None:
@@ -124,71 +119,6 @@ class NullRequest(Request):
     def _describe(self, status: Any) -> None:
         source = PROC_NULL if self._receives and self.active else ANY_SOURCE
         status.set(source, ANY_TAG, 0)
-
-
-class SendRequest(Request):
-    """A message to one rank; restarted with `Start`."""
-
-    def __init__(self, engine: Engine, dest: int, context: int, tag: int, data: memoryview) -> None:
-        self.engine = engine
-        self._dest = dest
-        self._outbox: Outbox = engine.outboxes[dest]
-        self.payload = data
-        self.header = HEADER.pack(context, tag, len(data))
-        self.nbytes = len(self.header) + len(data)
-        self.done = True
-
-    def Start(self) -> None:
-        """Send the buffer as it is now."""
-        self.active = True
-        if not self._outbox.put(self.header, self.payload, self.nbytes):
-            self._outbox.start(self)
-
-    def awaited(self) -> Awaited:
-        """Return what is missing: space for the message."""
-        context, tag, _ = HEADER.unpack(self.header)
-        return awaited_send(self.engine, self._dest, context, tag)
-
-
-class SynchronousSend(Request):
-    """A message that is complete once a receive has matched it."""
-
-    def __init__(self, engine: Engine, dest: int, context: int, tag: int, data: memoryview) -> None:
-        self.engine = engine
-        self._dest = dest
-        self._send = SendRequest(engine, dest, context, tag, data)
-        self._start_of_header = context, tag, len(data)
-        self._receipt = RecvRequest(engine, (dest, RECEIPTS, 0), memoryview(bytearray()))
-
-    @property
-    def done(self) -> bool:  # type: ignore[override]
-        """Whether the buffer may be used again and the message was matched."""
-        return self._send.done and self._receipt.done
-
-    def Start(self) -> None:
-        """Send the buffer as it is now."""
-        self.active = True
-        number = self.engine.next_receipt()
-        context, tag, nbytes = self._start_of_header
-        self._send.header = HEADER.pack(context, tag, nbytes | number << RECEIPT_SHIFT)
-        self._receipt.key = self._dest, RECEIPTS, number
-        self._receipt.Start()
-        self._send.Start()
-
-    def awaited(self) -> Awaited:
-        """Return what is missing: a receive that matches."""
-        return self._send.awaited()
-
-
-class DirectSend(SynchronousSend):
-    """A large message that the other rank reads from the memory of this one."""
-
-    def __init__(self, engine: Engine, dest: int, context: int, tag: int, data: memoryview) -> None:
-        address = memoryview(ADDRESS.pack(address_of(data)))
-        super().__init__(engine, dest, context, tag, address)
-        self._start_of_header = context, tag, len(data) | DIRECT
-        self.spins = len(data) // _BYTES_PER_SPIN
-        self._receipt.sent = data  # stays until it was read, even if nobody waits for that
 
 
 class RecvRequest(Request):
@@ -214,7 +144,6 @@ class RecvRequest(Request):
         self.order = 0
         self._data = data
         self._members = range(engine.size) if members is None else members
-        self.sent: memoryview | None = None  # what it is the receipt of
         self._came = key[0], key[2], 0
         self._cancelled = False
 

@@ -4,13 +4,13 @@ One rank writes, one reads, each advances a counter of its own: `head` (bytes wr
 (bytes read), both growing forever. There are no locks. The order of memory accesses is made by the
 semaphores: the writer copies, fences, publishes `head`, rings the reader's doorbell; the reader
 looks at `head` after it has taken from its doorbell, fences if `head` is new, and copies. The other
-way round the reader fences and publishes `tail`, and the writer looks at it before it overwrites. On
-x86 these fences are redundant. On ARM the reader needs its own: the ring that it took may be that of
-another writer, while this one has published and not rung yet.
+way round the reader fences and publishes `tail`, and the writer looks at it before it overwrites.
+On x86 these fences are redundant. On ARM the reader needs its own: the ring that it took may be
+that of another writer, while this one has published and not rung yet.
 
 A message that lies in the memory of its writer (`DIRECT`) is covered by the same order: the writer
-filled its buffer before it fenced, and may change it only after a receipt has come, through the ring
-of the other direction, from a reader that has copied.
+filled its buffer before it fenced, and may change it only after a receipt has come, through the
+ring of the other direction, from a reader that has copied.
 """
 
 from __future__ import annotations
