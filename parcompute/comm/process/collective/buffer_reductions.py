@@ -11,9 +11,15 @@ import numpy as np
 from parcompute.comm.constants import IN_PLACE
 from parcompute.comm.process.collective.buffer_collectives import exchange
 from parcompute.comm.process.collective.channel import Channel, Steps, receive, wait_all
+from parcompute.comm.process.collective.operands import (
+    Work,
+    items_of,
+    source_and_target,
+    source_items,
+)
 from parcompute.comm.process.collective.ops import SUM, Op, check_same
 from parcompute.comm.process.collective.trees import fold, partners
-from parcompute.comm.process.messages.buffers import Array, as_bytes, as_items, is_derived, parse
+from parcompute.comm.process.messages.buffers import Array
 from parcompute.comm.process.messages.failures import ArgumentError
 
 LARGE = 1 << 18
@@ -22,71 +28,13 @@ as long as the other way here.
 """
 
 
-class Work:
-    """What this rank has combined so far.
-
-    Parameters
-    ----------
-    items : array
-        Its own data; not changed.
-    op : Op
-        What combines them with those of others.
-    out : array, optional
-        Where the combined items go; else into new memory.
-    """
-
-    def __init__(self, items: Array, op: Op, out: Array | None = None) -> None:
-        self.items = items
-        self._op = op
-        self._out = out
-
-    def join(self, higher: Work) -> Work:
-        """Combine with the work of higher ranks; return this one."""
-        self.add(higher.items, lower=True)
-        return self
-
-    def add(self, other: Array, *, lower: bool) -> None:
-        """Combine with what came from higher ranks (`lower`: this rank is lower) or lower ones."""
-        if self._out is None:
-            self._out = np.empty_like(self.items)
-        first, second = (self.items, other) if lower else (other, self.items)
-        self._op.combine(first, second, self._out)
-        self.items = self._out
-
-
-def _items(buffer: Any) -> Array:
-    if type(buffer) is np.ndarray and buffer.flags.c_contiguous:
-        return buffer.reshape(-1)  # the usual case, 1 us faster
-    kind = parse(buffer).kind
-    if is_derived(kind):
-        return np.frombuffer(as_bytes(buffer), f"V{kind.size}")  # for operations of the user
-    return as_items(buffer)
-
-
-def _source(buffer: Any, op: Any) -> Array:
-    """Return the items to reduce, if `op` can."""
-    if not isinstance(op, Op):
-        raise TypeError(f"expected an Op such as MPI.SUM, got {op!r}: use the lowercase call")
-    items = _items(buffer)
-    op.check(items.dtype)
-    return items
-
-
-def _both(sendbuf: Any, recvbuf: Any, op: Any) -> tuple[Array, Array]:
-    """Return the items to reduce, and where the result goes."""
-    target = _source(recvbuf, op)
-    if sendbuf is IN_PLACE:
-        return target, target
-    source = _items(sendbuf)
-    check_same(source, target)
-    return source, target
-
-
 def reduce(comm: Channel, sendbuf: Any, recvbuf: Any, op: Op = SUM, root: int = 0) -> Steps:
     """Combine the buffers of all ranks in that of `root`."""
     comm.check_root(root)
     source, target = (
-        _both(sendbuf, recvbuf, op) if comm.rank == root else (_source(sendbuf, op), None)
+        source_and_target(sendbuf, recvbuf, op)
+        if comm.rank == root
+        else (source_items(sendbuf, op), None)
     )
     tag = comm.calls.begin("Reduce", root, source.nbytes, op.name)
     if _is_large(comm, source, op):
@@ -100,9 +48,9 @@ def _reduce_small(
     """Combine everything on rank 0, which sends it to `root`."""
     items = yield from _climb(comm, tag, Work(source, op, target))
     if root != 0 and comm.rank == 0:
-        yield from _send(comm, tag, items, root)
+        yield comm.Isend(items, root, tag)
     elif root != 0 and comm.rank == root:
-        yield from _receive(comm, tag, target, 0)
+        yield from receive(comm.Irecv(target, 0, tag))
     elif target is not None and items is not target:
         target[:] = items
 
@@ -112,16 +60,16 @@ def _climb(comm: Channel, tag: int, work: Work) -> Steps:
     parent, children = comm.tree(0)
     other = np.empty_like(work.items) if children else work.items
     for child in reversed(children):
-        yield from _receive(comm, tag, other, child)
+        yield from receive(comm.Irecv(other, child, tag))
         work.add(other, lower=True)
     if parent is not None:
-        yield from _send(comm, tag, work.items, parent)
+        yield comm.Isend(work.items, parent, tag)
     return work.items
 
 
 def allreduce_now(comm: Channel, sendbuf: Any, recvbuf: Any, op: Op = SUM) -> None:
     """Combine the buffers of all ranks in that of every rank."""
-    source, target = _both(sendbuf, recvbuf, op)
+    source, target = source_and_target(sendbuf, recvbuf, op)
     tag = comm.calls.begin("Allreduce", source.nbytes, op.name)
     if source.nbytes >= LARGE:  # a send may wait for its receiver
         comm.run(_allreduce_steps(comm, tag, source, target, op))
@@ -156,7 +104,7 @@ def _through_one(comm: Channel, tag: int, source: Array, target: Array, op: Op) 
 
 def allreduce(comm: Channel, sendbuf: Any, recvbuf: Any, op: Op = SUM) -> Steps:
     """Combine the buffers of all ranks in that of every rank."""
-    source, target = _both(sendbuf, recvbuf, op)
+    source, target = source_and_target(sendbuf, recvbuf, op)
     tag = comm.calls.begin("Allreduce", source.nbytes, op.name)
     return _allreduce_steps(comm, tag, source, target, op)
 
@@ -206,7 +154,7 @@ def _in_parts(
 
 def scan(comm: Channel, sendbuf: Any, recvbuf: Any, op: Op = SUM) -> Steps:
     """Combine the buffers of ranks 0 … r in that of rank r."""
-    source, target = _both(sendbuf, recvbuf, op)
+    source, target = source_and_target(sendbuf, recvbuf, op)
     tag = comm.calls.begin("Scan", source.nbytes, op.name)
     block = Work(source.copy(), op)  # everything of the ranks that have exchanged so far
     result = Work(source, op, target)
@@ -221,7 +169,7 @@ def scan(comm: Channel, sendbuf: Any, recvbuf: Any, op: Op = SUM) -> Steps:
 
 def exscan(comm: Channel, sendbuf: Any, recvbuf: Any, op: Op = SUM) -> Steps:
     """Combine the buffers of ranks 0 … r - 1 in that of rank r; rank 0 keeps its buffer."""
-    source, target = _both(sendbuf, recvbuf, op)
+    source, target = source_and_target(sendbuf, recvbuf, op)
     tag = comm.calls.begin("Exscan", source.nbytes, op.name)
     block, result = Work(source, op), None
     other = np.empty_like(source)
@@ -243,8 +191,8 @@ def reduce_scatter(
 
     Without `recvcounts` the length of each rank's receive buffer is that of its block.
     """
-    target = _items(recvbuf)
-    source = _source(recvbuf if sendbuf is IN_PLACE else sendbuf, op)
+    target = items_of(recvbuf)
+    source = source_items(recvbuf if sendbuf is IN_PLACE else sendbuf, op)
     tag = comm.calls.begin("Reduce_scatter", source.nbytes, op.name)
     if recvcounts is None and sendbuf is not IN_PLACE:
         recvcounts = yield from _lengths(comm, tag, len(target))
@@ -254,8 +202,8 @@ def reduce_scatter(
 
 def reduce_scatter_block(comm: Channel, sendbuf: Any, recvbuf: Any, op: Op = SUM) -> Steps:
     """Combine the buffers of all ranks; every rank gets a block of the same length."""
-    target = _items(recvbuf)
-    source = _source(recvbuf if sendbuf is IN_PLACE else sendbuf, op)
+    target = items_of(recvbuf)
+    source = source_items(recvbuf if sendbuf is IN_PLACE else sendbuf, op)
     tag = comm.calls.begin("Reduce_scatter_block", source.nbytes, op.name)
     count = len(source) // comm.size
     counts = _checked_counts([count] * comm.size, comm.size, len(source))
@@ -308,11 +256,3 @@ def _reduce_part(
     result = fold([works[r] for r in range(comm.size)], Work.join).items
     if result is not target:
         target[:] = result
-
-
-def _send(comm: Channel, tag: int, items: Array, dest: int) -> Steps:
-    yield from wait_all([comm.Isend(items, dest, tag)])
-
-
-def _receive(comm: Channel, tag: int, items: Array | None, source: int) -> Steps:
-    yield from receive(comm.Irecv(items, source, tag))

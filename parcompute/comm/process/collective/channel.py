@@ -77,7 +77,7 @@ class Channel(PointToPoint):
         return other
 
     def run(self, steps: Steps) -> Any:
-        """Run a call to its end; return its result."""
+        """Run a call that has its tag already to its end; return its result."""
         try:
             while True:
                 request = next(steps)

@@ -17,7 +17,7 @@ _R = TypeVar("_R")
 _Algorithm = Callable[Concatenate[Channel, _P], Steps]
 
 
-def _direct(function: Callable[Concatenate[Channel, _P], _R]) -> Callable[Concatenate[Any, _P], _R]:
+def _plain(function: Callable[Concatenate[Channel, _P], _R]) -> Callable[Concatenate[Any, _P], _R]:
     """Return the method that does what a function does."""
 
     @wraps(function)
@@ -34,7 +34,7 @@ def _blocking(steps: _Algorithm[_P]) -> Callable[Concatenate[Any, _P], Any]:
     def call(self: Any, /, *args: _P.args, **kwargs: _P.kwargs) -> Any:
         running = steps(self._hidden, *args, **kwargs)
         try:
-            while True:
+            while True:  # as in `Channel.run`, whose frame `Calls.begin` would count
                 request = next(running)
                 if not request.done:
                     request.engine.wait(request)
@@ -56,7 +56,8 @@ def _starting(steps: _Algorithm[_P]) -> Callable[Concatenate[Any, _P], Task]:
     return call
 
 
-# In all three, the caller of ``begin`` is called by `call`, which the program of the user calls.
+# In all three, the caller of ``begin`` is called by `call`, which the program of the user calls:
+# `Calls.begin` counts these frames.
 
 
 class CollectiveCalls:
@@ -67,18 +68,18 @@ class CollectiveCalls:
     functions that they are made of.
     """
 
-    barrier = _direct(objects.barrier)
+    barrier = _plain(objects.barrier)
     bcast = _blocking(objects.bcast)
     scatter = _blocking(objects.scatter)
     gather = _blocking(objects.gather)
-    allgather = _direct(objects.allgather)
+    allgather = _plain(objects.allgather)
     alltoall = _blocking(objects.alltoall)
-    reduce = _direct(objects.reduce)
-    allreduce = _direct(objects.allreduce)
-    scan = _direct(objects.scan)
-    exscan = _direct(objects.exscan)
+    reduce = _plain(objects.reduce)
+    allreduce = _plain(objects.allreduce)
+    scan = _plain(objects.scan)
+    exscan = _plain(objects.exscan)
 
-    Barrier = _direct(objects.barrier)
+    Barrier = _plain(objects.barrier)
     Ibarrier = _starting(objects.barrier_in_steps)
     Bcast = _blocking(buffers.bcast)
     Ibcast = _starting(buffers.bcast)
@@ -102,7 +103,7 @@ class CollectiveCalls:
     Ialltoallw = _starting(buffers.alltoallw)
     Reduce = _blocking(reductions.reduce)
     Ireduce = _starting(reductions.reduce)
-    Allreduce = _direct(reductions.allreduce_now)
+    Allreduce = _plain(reductions.allreduce_now)
     Iallreduce = _starting(reductions.allreduce)
     Scan = _blocking(reductions.scan)
     Iscan = _starting(reductions.scan)

@@ -40,7 +40,7 @@ class Family(CollectiveCalls, Identity):
 
     def Clone(self) -> ProcessCommunicator:
         """Return a duplicate without attributes."""
-        return self._like(max(self.allgather(self._engine.next_context)))
+        return self._like(self._free_context())
 
     def Split(self, color: int = 0, key: int = 0) -> ProcessCommunicator:
         """Return the communicator of all ranks that give the same color, ordered by key.
@@ -70,7 +70,7 @@ class Family(CollectiveCalls, Identity):
     def Create(self, group: Group) -> ProcessCommunicator:
         """Return the communicator of a group; called by all ranks; COMM_NULL outside the group."""
         members = self._subset(group)
-        return self._made(members, max(self.allgather(self._engine.next_context)))
+        return self._made(members, self._free_context())
 
     def Create_group(self, group: Group, tag: int = 0) -> ProcessCommunicator:
         """Return the communicator of a group; called by its ranks only."""
@@ -102,7 +102,7 @@ class Family(CollectiveCalls, Identity):
 
         topology = topology_of(dims, periods, self._size)
         members = self._members[: topology.size]
-        context = max(self.allgather(self._engine.next_context))
+        context = self._free_context()
         if self._engine.rank not in members:
             return COMM_NULL  # type: ignore[return-value]
         return CartCommunicator(self._engine, context, members, topology)
@@ -129,6 +129,10 @@ class Family(CollectiveCalls, Identity):
     def Abort(self, errorcode: int = 0) -> Any:
         """End the job at once with this exit code."""
         self._engine.abort(errorcode)
+
+    def _free_context(self) -> int:
+        """Return a context that no rank has used."""
+        return int(max(self.allgather(self._engine.next_context)))
 
     def _like(self, context: int) -> ProcessCommunicator:
         """Return a communicator of the same kind and ranks."""

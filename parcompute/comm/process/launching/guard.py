@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import FrameType
 
 from parcompute.comm.process.communicators import world
 from parcompute.errors import ConfigError
@@ -26,9 +27,9 @@ def refuse_in_rank() -> None:
 
 def _importing() -> str | None:
     """Return the file and line of the module that is being imported now, if any."""
-    frame = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
         if frame.f_code.co_name == "<module>" and frame.f_globals["__name__"] != "__main__":
             return f"{frame.f_code.co_filename}, line {frame.f_lineno},"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None

@@ -15,6 +15,7 @@ from typing import Any
 
 from parcompute.comm.process.launching.nursery import Nursery
 from parcompute.comm.process.launching.rank import main
+from parcompute.comm.process.transport.engine import Wiring
 
 
 class Processes:
@@ -28,7 +29,7 @@ class Processes:
         For each rank, what takes the place of its standard streams.
     """
 
-    def __init__(self, wiring: Any, streams: Sequence[Any]) -> None:
+    def __init__(self, wiring: Wiring, streams: Sequence[Any]) -> None:
         context = get_context("forkserver")
         pipes = [context.Pipe() for _ in streams]
         self.links: list[Connection] = [ours for ours, _ in pipes]

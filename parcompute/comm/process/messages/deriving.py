@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from functools import reduce
 from math import gcd, prod
 from typing import TYPE_CHECKING, Any
@@ -62,11 +62,11 @@ class Deriving:
 
     def Create_indexed(self, blocklengths: Sequence[int], displacements: Sequence[int]) -> Datatype:
         """Return blocks of items at displacements in items."""
-        places = self.extent * np.array(displacements, np.int64)
-        return self.Create_hindexed(blocklengths, places)  # type: ignore[arg-type]
+        places: Array = self.extent * np.array(displacements, np.int64)
+        return self.Create_hindexed(blocklengths, places)
 
     def Create_hindexed(
-        self, blocklengths: Sequence[int], displacements: Sequence[int]
+        self, blocklengths: Sequence[int], displacements: Sequence[int] | Array
     ) -> Datatype:
         """Return blocks of items at displacements in bytes."""
         _check_length(blocklengths, displacements)
@@ -167,6 +167,6 @@ def _check_counts(counts: Sequence[int]) -> None:
         raise ArgumentError(ERR_COUNT, f"expected counts of 0 or more, got {list(counts)}")
 
 
-def _check_length(first: Sequence[Any], other: Sequence[Any]) -> None:
+def _check_length(first: Sized, other: Sized) -> None:
     if len(first) != len(other):
         raise ArgumentError(sentence=f"expected {len(first)} items, got {len(other)}")

@@ -28,7 +28,8 @@ def dumps(obj: Any) -> bytes:
     except _REFUSALS:
         import cloudpickle
 
-        return cloudpickle.dumps(obj)  # type: ignore[no-any-return]
+        data: bytes = cloudpickle.dumps(obj)
+        return data
 
 
 def loads(data: bytes | bytearray | memoryview) -> Any:
