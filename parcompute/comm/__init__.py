@@ -4,17 +4,20 @@ Everything above this layer takes a `Communicator`, a structural subset of `mpi4
 are three engines with the same names and semantics:
 
 - serial: `serial.serial()`, one rank, no other process;
-- process: `launch(function, ranks)`, one spawned process per rank on this machine, no MPI;
+- process: `launch(function, ranks)`, one process per rank on this machine, no MPI;
 - MPI: `mpi.world()`, a duplicate of ``MPI.COMM_WORLD`` itself, not wrapped.
 
 The process engine, bottom up:
 
 - `process.transport`: one anonymous shared segment, a ring of bytes per ordered pair of ranks,
-  matching by source, communicator and tag, progress and waiting, what a waiting rank says;
+  matching by source, context and tag, reading of other ranks' memory, progress and waiting, what a
+  waiting rank says;
 - `process.messages`: buffers, datatypes, requests, probes; messages between two ranks;
 - `process.collective`: collective calls and their operations;
 - `process.communicators`: communicators, groups, grids; what they are asked for;
-- `process.launching`: starting, watching and ending the processes; deadlocks.
+- `process.launching`: forking, watching and ending the processes; deadlocks.
+
+Each knows only those before it; docs/architecture.md says how a message travels through them.
 
 The serial engine is the same code with one rank. `names` is the module ``MPI`` of these engines;
 `chosen` gives it, or mpi4py's, to the program.

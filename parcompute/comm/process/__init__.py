@@ -1,1 +1,1 @@
-"""The process engine: one spawned process per rank, data through shared memory, no MPI."""
+"""The process engine: one process per rank, data through shared memory, no MPI."""

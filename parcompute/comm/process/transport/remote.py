@@ -57,7 +57,7 @@ class Reader:
         if sys.platform == "linux":
             libc = ctypes.CDLL(None, use_errno=True)
             self._call = getattr(libc, "process_vm_readv", None)
-            libc.prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)  # an error where nothing forbids it
+            libc.prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)  # fails where nothing has to be allowed
         self._directory[_WORDS * rank + 1] = ctypes.addressof(self._word)
         self._directory[_WORDS * rank] = os.getpid()
 
@@ -66,7 +66,7 @@ class Reader:
         if self._call is None:
             return False
         if peer not in self._reached:
-            while not self._directory[_WORDS * peer]:
+            while not (self._directory[_WORDS * peer] and self._directory[_WORDS * peer + 1]):
                 time.sleep(_START)
             word = bytearray(len(_WORD))
             count = self._read(peer, self._directory[_WORDS * peer + 1], memoryview(word))
