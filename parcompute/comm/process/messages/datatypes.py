@@ -10,6 +10,7 @@ import numpy as np
 from parcompute.comm.process.messages.deriving import Deriving
 from parcompute.comm.process.messages.failures import ERR_TYPE, ArgumentError, Exception
 from parcompute.comm.process.messages.layouts import Layout, Region, Strided
+from parcompute.comm.process.messages.typenames import ALIASES, OF_CODES, PAIRS, SIMPLE
 
 
 class Datatype(Deriving):
@@ -223,53 +224,19 @@ class Derived(Datatype):
             raise Exception(ERR_TYPE, "expected a committed datatype: call its Commit() first")
 
 
-_SIMPLE = """
-BYTE=B PACKED=B CHAR=b WCHAR=i4 SIGNED_CHAR=b UNSIGNED_CHAR=B SHORT=h UNSIGNED_SHORT=H INT=i
-UNSIGNED=I LONG=l UNSIGNED_LONG=L LONG_LONG=q UNSIGNED_LONG_LONG=Q FLOAT=f DOUBLE=d LONG_DOUBLE=g
-C_BOOL=? INT8_T=i1 INT16_T=i2 INT32_T=i4 INT64_T=i8 UINT8_T=u1 UINT16_T=u2 UINT32_T=u4 UINT64_T=u8
-FLOAT16_T=e C_FLOAT_COMPLEX=F C_DOUBLE_COMPLEX=D C_LONG_DOUBLE_COMPLEX=G AINT=p OFFSET=i8 COUNT=i8
-"""
-_PAIRS = "FLOAT_INT=f DOUBLE_INT=d LONG_INT=l SHORT_INT=h 2INT=i LONG_DOUBLE_INT=g"
-_ALIASES = """
-BOOL=C_BOOL CXX_BOOL=C_BOOL C_COMPLEX=C_FLOAT_COMPLEX COMPLEX=C_FLOAT_COMPLEX
-DOUBLE_COMPLEX=C_DOUBLE_COMPLEX CXX_FLOAT_COMPLEX=C_FLOAT_COMPLEX
-CXX_DOUBLE_COMPLEX=C_DOUBLE_COMPLEX CXX_LONG_DOUBLE_COMPLEX=C_LONG_DOUBLE_COMPLEX
-SINT8_T=INT8_T SINT16_T=INT16_T SINT32_T=INT32_T SINT64_T=INT64_T UNSIGNED_INT=UNSIGNED
-SIGNED_SHORT=SHORT SIGNED_INT=INT SIGNED_LONG=LONG SIGNED_LONG_LONG=LONG_LONG TWOINT=2INT
-INT_INT=2INT FLOAT32_T=FLOAT FLOAT64_T=DOUBLE CHARACTER=CHAR LOGICAL=INT INTEGER=INT REAL=FLOAT
-DOUBLE_PRECISION=DOUBLE INTEGER1=INT8_T INTEGER2=INT16_T INTEGER4=INT32_T INTEGER8=INT64_T
-LOGICAL1=INT8_T LOGICAL2=INT16_T LOGICAL4=INT32_T LOGICAL8=INT64_T REAL2=FLOAT16_T REAL4=FLOAT
-REAL8=DOUBLE COMPLEX8=C_FLOAT_COMPLEX COMPLEX16=C_DOUBLE_COMPLEX F_BOOL=INT F_INT=INT F_FLOAT=FLOAT
-F_DOUBLE=DOUBLE F_COMPLEX=C_FLOAT_COMPLEX F_FLOAT_COMPLEX=C_FLOAT_COMPLEX
-F_DOUBLE_COMPLEX=C_DOUBLE_COMPLEX
-"""
-_OF_CODES = """
-?=C_BOOL b=SIGNED_CHAR h=SHORT i=INT l=LONG q=LONG_LONG B=UNSIGNED_CHAR H=UNSIGNED_SHORT I=UNSIGNED
-L=UNSIGNED_LONG Q=UNSIGNED_LONG_LONG e=FLOAT16_T f=FLOAT d=DOUBLE g=LONG_DOUBLE F=C_FLOAT_COMPLEX
-D=C_DOUBLE_COMPLEX G=C_LONG_DOUBLE_COMPLEX b1=C_BOOL i1=INT8_T i2=INT16_T i4=INT32_T i8=INT64_T
-u1=UINT8_T u2=UINT16_T u4=UINT32_T u8=UINT64_T f2=FLOAT16_T f4=FLOAT f8=DOUBLE f16=LONG_DOUBLE
-c8=C_FLOAT_COMPLEX c16=C_DOUBLE_COMPLEX c32=C_LONG_DOUBLE_COMPLEX p=AINT n=AINT N=UNSIGNED_LONG
-P=UNSIGNED_LONG c=CHAR S=CHAR S1=CHAR
-"""
-
-
-def _table(text: str) -> list[list[str]]:
-    return [word.split("=") for word in text.split()]
-
-
 def _predefined() -> dict[str, Datatype]:
     """Return the types by their names in mpi4py."""
-    types = {name: Datatype(name, code) for name, code in _table(_SIMPLE)}
-    for name, code in _table(_PAIRS):
+    types = {name: Datatype(name, code) for name, code in SIMPLE}
+    for name, code in PAIRS:
         types[name] = Datatype(name, np.dtype([("value", code), ("index", "i")], align=True))
-    types |= {name: types[of] for name, of in _table(_ALIASES)}
+    types |= {name: types[of] for name, of in ALIASES}
     return types | {"DATATYPE_NULL": Derived()}
 
 
 PREDEFINED = _predefined()
 """Name in mpi4py to type."""
 
-TYPEDICT = {code: PREDEFINED[name] for code, name in _table(_OF_CODES)}
+TYPEDICT = {code: PREDEFINED[name] for code, name in OF_CODES}
 """NumPy's code to type."""
 
 _CODES = {kind.name: code for code, kind in reversed(TYPEDICT.items())}

@@ -27,8 +27,8 @@ from parcompute.comm.process.transport.engine import Engine
 from parcompute.comm.process.transport.mailbox import Key
 from parcompute.comm.process.transport.ring import HEADER, HEADER_BYTES, LARGEST
 
-# bytes from which one copy by the kernel takes less time than two through a ring: it is slower, but
-# ranks that share cores would fill and empty the ring in turns
+# bytes from which one copy by the kernel takes less time than two through a ring, which stay in the
+# cache; ranks that share cores would fill and empty the ring in turns
 _DIRECT, _DIRECT_IF_CROWDED = 8 << 20, 256 << 10
 
 

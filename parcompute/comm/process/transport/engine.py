@@ -99,6 +99,19 @@ class Engine:
         Whether there is a core for every rank, so that a short busy wait pays.
     panel : Panel, optional
         Where the rank says what it waits for.
+
+    Attributes
+    ----------
+    next_context : int
+        The first context that no communicator of this rank has used.
+    crowded : bool
+        Whether ranks share cores.
+    calls : mapping
+        Context to the collective calls whose messages have it.
+    tasks : list of Task
+        Collective calls under way.
+    inboxes, outboxes : dict
+        By rank; an outbox for this rank itself as well.
     """
 
     def __init__(
@@ -119,10 +132,10 @@ class Engine:
         self._receipts = 0
         self.next_context = 0
         self.panel = private_panel() if panel is None else panel
-        self.calls: WeakValueDictionary[int, Calls] = WeakValueDictionary()  # by context
+        self.calls: WeakValueDictionary[int, Calls] = WeakValueDictionary()
         self._acquire = doorbell.acquire
         self._most_spins = self._spins = _SPINS if spin else 0
-        self.crowded = not spin  # ranks share cores
+        self.crowded = not spin
         self._yields = 0 if spin else _YIELDS
         self._rung = False  # the doorbell has rung for something that is not yet taken in
         self.tasks: list[Task] = []
