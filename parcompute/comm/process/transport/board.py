@@ -24,14 +24,16 @@ RUNNING, WAITING, FINISHED = range(3)
 SITES = 256
 """The sites that a panel holds: the latest ones."""
 
-SITE_BITS = 10
+SITE_BITS = 11
 """Of the number of a site in an entry of the log; the number of the call has the rest."""
 
-NUMBERS = (1 << 20) - 1
+NUMBERS = (1 << 19) - 1
 """The largest number of a call."""
 
 _LOG = 1024  # entries
-_SITE_NUMBERS = 3 * SITES  # all fit in their bits, and the last one ends a round of places
+# more than entries in the log, which has at least one for every site; all fit in their bits, and the
+# last one ends a round of places
+_SITE_NUMBERS = 7 * SITES
 _SITE_BYTES = 192
 _STATE_AT, _WAIT_AT, _LOG_AT = 0, 64, 4096
 _WAIT_BYTES = 4000
@@ -185,7 +187,8 @@ class Panel:
         start = _site_at(number)
         found, _, _, length = _SITE.unpack_from(self._memory, start)
         start += _SITE.size
-        return str(self._memory[start : start + length], "utf-8") if found == number else "a call"
+        text = bytes(self._memory[start : start + length])
+        return text.decode(errors="replace") if found == number else "a call"
 
     def read_calls(self) -> NDArray[np.int64]:
         """Return the latest calls as rows (communicator, number, checksum, site), not in order."""
