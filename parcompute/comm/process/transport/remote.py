@@ -8,6 +8,7 @@ that fails, and on other systems, large messages go through the ring like all ot
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import sys
 import time
@@ -18,6 +19,7 @@ import numpy as np
 _PR_SET_PTRACER = 0x59616D61
 _ANYBODY = ctypes.c_ulong(-1)
 _WORD = b"parcomp."
+_FAREWELL = 5.0  # seconds: more than the supervisor takes to end a job
 _START = 0.001  # seconds between looks for a rank that is being started
 _WORDS = 2  # per rank: process id, address of its copy of `_WORD`
 
@@ -76,6 +78,8 @@ class Reader:
     def read(self, peer: int, address: int, target: memoryview) -> None:
         """Fill `target` with what lies at `address` in the memory of `peer`.
 
+        If that rank has ended, it waits: the supervisor ends this one too, and says why.
+
         Raises
         ------
         OSError
@@ -85,7 +89,9 @@ class Reader:
         while done < len(target):
             count = self._read(peer, address + done, target[done:])
             if count <= 0:
-                raise OSError(ctypes.get_errno(), f"the memory of rank {peer} cannot be read")
+                error = ctypes.get_errno()
+                time.sleep(_FAREWELL if error == errno.ESRCH else 0)
+                raise OSError(error, f"the memory of rank {peer} cannot be read")
             done += count
 
     def _read(self, peer: int, address: int, target: memoryview) -> int:
