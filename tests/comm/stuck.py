@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -290,3 +291,26 @@ def barriers_in_any_order(comm: Any) -> int:
     time.sleep(WHILE if comm.rank == 0 else 0)
     comm.Barrier()
     return BIG
+
+
+def calls_on_many_lines(comm: Any) -> int:
+    """Make hardly any call twice on the same line and communicator."""
+    other = comm
+    for _ in range(400):
+        other = other.Dup()
+        other.allgather(0)
+        other.allreduce(0)
+        other.Barrier()
+        time.sleep(0.003)
+    time.sleep(WHILE if comm.rank == 0 else 0)
+    other.Barrier()
+    return BIG
+
+
+def calls_in_a_folder_that_is_gone(comm: Any) -> int:
+    folder = tempfile.mkdtemp()
+    os.chdir(folder)
+    os.rmdir(folder)
+    time.sleep(WHILE if comm.rank == 0 else 0)
+    comm.Barrier()
+    return int(comm.sendrecv(BIG, 1 - comm.rank, source=1 - comm.rank))

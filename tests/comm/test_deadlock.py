@@ -189,6 +189,8 @@ def test_ranks_that_do_the_same_are_one_line():
         stuck.polls,
         stuck.returns_early,
         stuck.barriers_in_any_order,
+        stuck.calls_on_many_lines,
+        stuck.calls_in_a_folder_that_is_gone,
     ],
 )
 def test_no_false_alarm(function):
@@ -215,3 +217,12 @@ def test_exit_code_of_a_program(tmp_path):
     done = run(python(script))
     assert done.returncode == 1
     assert done.stderr.count("DeadlockError") == 1
+
+
+def test_name_of_a_file_that_is_no_text(tmp_path):
+    script = os.fsencode(tmp_path) + b"/caf\xe9.py"
+    with open(script, "w") as file:
+        file.write("from parcompute import MPI\nMPI.COMM_WORLD.bcast(1, MPI.COMM_WORLD.rank)\n")
+    done = run(python("-m", "parcompute", "exec", "-n", "2", os.fsdecode(script)))
+    assert done.returncode == 1
+    assert "caf?.py:2" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from types import FrameType
 from typing import NamedTuple
 
@@ -65,5 +66,6 @@ def _is_pythons(filename: str) -> bool:
 
 def _shown(filename: str) -> str:
     """Return a file as users name it: relative, if it is in the current folder."""
-    inside = filename.startswith(os.getcwd() + os.sep)
-    return os.path.relpath(filename) if inside else filename
+    with suppress(FileNotFoundError):  # the folder has been removed
+        filename = filename.removeprefix(os.getcwd() + os.sep)
+    return filename.encode(errors="replace").decode()  # not all names are valid text
