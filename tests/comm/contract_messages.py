@@ -340,3 +340,11 @@ def check_sends_of_other_modes(comm: Any) -> None:
     comm.Recv(large, left(comm), 4)
     assert (large == left(comm)).all()
     mpi.Detach_buffer()
+
+
+def check_empty_messages_are_no_object(comm: Any) -> None:
+    sends = [comm.Isend(np.zeros(0), right(comm), tag) for tag in (1, 2)]
+    assert comm.recv(source=left(comm), tag=1) is None
+    assert comm.irecv(source=left(comm), tag=2).wait() is None
+    for send in sends:
+        send.Wait()

@@ -33,8 +33,8 @@ def dumps(obj: Any) -> bytes:
 
 
 def loads(data: bytes | bytearray | memoryview) -> Any:
-    """Return the object of a pickle."""
-    return pickle.loads(data)
+    """Return the object of a pickle; None of no bytes, as mpi4py does."""
+    return pickle.loads(data) if data else None
 
 
 def dumps_call(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:

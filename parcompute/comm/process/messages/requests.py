@@ -224,4 +224,4 @@ class ObjectRequest(RecvRequest):
         return self._data
 
     def _result(self) -> Any:
-        return loads(self._data) if self._data else None
+        return loads(self._data)
