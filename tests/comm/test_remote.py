@@ -68,5 +68,5 @@ def _reads_from_one_that_ends(comm):
 
 def test_the_rank_that_was_killed_is_named():
     """Not the one that wanted to read its memory."""
-    with pytest.raises(RankError, match="rank 1 failed.*\nkilled by SIGKILL"):
+    with pytest.raises(RankError, match=r"rank 1 failed.*\nkilled by SIGKILL"):
         launch(_reads_from_one_that_ends, ranks=2)

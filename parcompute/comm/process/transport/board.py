@@ -31,8 +31,8 @@ NUMBERS = (1 << 19) - 1
 """The largest number of a call."""
 
 _LOG = 1024  # entries
-# more than entries in the log, which has at least one for every site; all fit in their bits, and the
-# last one ends a round of places
+# more than entries in the log, which has at least one for every site; all fit in their bits, and
+# the last one ends a round of places
 _SITE_NUMBERS = 7 * SITES
 _SITE_BYTES = 192
 _STATE_AT, _WAIT_AT, _LOG_AT = 0, 64, 4096
