@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 _SHARED = Path("/dev/shm")
+_MPI = ("mpich_shm_", "vader_segment.", "sm_segment.")
 
 
 def names() -> set[str]:
@@ -16,6 +17,8 @@ def names() -> set[str]:
 
 
 def _is_of_another_job(name: str, leader: int) -> bool:
+    if name.startswith(_MPI):
+        return True
     return name.startswith("sem.parcompute-") and int(name.split("-")[1]) != leader
 
 

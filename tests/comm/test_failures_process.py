@@ -13,6 +13,8 @@ import pytest
 from tests import leftovers
 from tests.helpers import kill_group, python, run, start
 
+pytestmark = pytest.mark.ahead(2)
+
 SOON = 5.0
 RANKS = 3
 BEGIN = """
@@ -48,7 +50,7 @@ TIDY = """
 """
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _interruptible():
     """Have processes that are started meanwhile hear Ctrl-C, also if this one is in background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -67,6 +68,12 @@ def test_results_of_a_function_wait_for_it():
     assert job.join()
     assert not job.is_alive()
     assert job.exitcodes == [0, 0]
+
+
+def test_jobs_of_several_threads():
+    with ThreadPoolExecutor(4) as pool:
+        sums = pool.map(lambda ranks: pc.launch(jobs.sum_of_ranks, ranks), [2, 3] * 4)
+    assert list(sums) == [[(1, False)] * 2, [(3, False)] * 3] * 4
 
 
 def test_join_waits_no_longer_than_asked():
@@ -185,12 +192,14 @@ with pc.Job(ranks=2) as job:
 """
 
 
+@pytest.mark.ahead(2)
 def test_script_without_a_main_guard(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     done = run(python("script.py"), cwd=tmp_path, timeout=20)
     assert (done.returncode, done.stdout, done.stderr) == (0, "[6, 5] [10, 11] [2, 2]\n", "")
 
 
+@pytest.mark.ahead(2)
 def test_program_from_standard_input(tmp_path):
     (tmp_path / "text").write_text(SCRIPT)
     done = run(["sh", "-c", f"{python()[0]} - < text"], cwd=tmp_path, timeout=20)
@@ -207,6 +216,7 @@ print(pc.launch(rank, 2))
 """
 
 
+@pytest.mark.ahead(2)
 def test_module_that_starts_ranks_when_imported(tmp_path):
     (tmp_path / "recursive.py").write_text(RECURSIVE)
     done = run(python("-c", "import recursive"), cwd=tmp_path, timeout=20)
@@ -217,6 +227,7 @@ def test_module_that_starts_ranks_when_imported(tmp_path):
     assert '`if __name__ == "__main__":`' in last
 
 
+@pytest.mark.ahead(2)
 @pytest.mark.parametrize("end", ["", "job.run(print)\n", "raise SystemExit(3)\n"])
 def test_ranks_end_with_the_program_that_started_them(tmp_path, end):
     start = "import parcompute as pc\njob = pc.Job(ranks=2)\njob.start()\nprint(*job.pids)\n"

@@ -10,7 +10,7 @@ from parcompute.comm.mpiexec import mpiexec_command
 from tests.helpers import ROOT, python, run
 from tests.system.test_failures import alive
 
-pytestmark = pytest.mark.mpi
+pytestmark = [pytest.mark.mpi, pytest.mark.ahead(2)]
 
 SOON = 5.0  # seconds
 

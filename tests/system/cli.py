@@ -7,11 +7,14 @@ import hashlib
 import json
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from subprocess import CompletedProcess
+from threading import Lock
 from typing import Any
+from uuid import uuid4
 
 import h5py
 import numpy as np
@@ -117,13 +120,18 @@ class Workshop:
     def __init__(self, folder: Path) -> None:
         self.folder = install_user(folder)
         self._made: dict[tuple[object, ...], Made] = {}
+        self._making: defaultdict[tuple[object, ...], Lock] = defaultdict(Lock)
 
     def make(self, *words: object, ranks: int = 0) -> Made:
         """Return the run ``parcompute run WORDS``, under mpiexec if `ranks` is not 0."""
         key = (*words, ranks)
-        if key not in self._made:
-            name = f"made/{len(self._made)}"
-            done = parcompute("run", *words, f"hydra.run.dir={name}", cwd=self.folder, ranks=ranks)
-            assert done.returncode == 0, done.stderr + done.stdout
-            self._made[key] = Made(self.folder / name, done)
+        with self._making[key]:
+            if key not in self._made:
+                self._made[key] = self._new(*words, ranks=ranks)
         return self._made[key]
+
+    def _new(self, *words: object, ranks: int) -> Made:
+        name = f"made/{uuid4().hex}"
+        done = parcompute("run", *words, f"hydra.run.dir={name}", cwd=self.folder, ranks=ranks)
+        assert done.returncode == 0, done.stderr + done.stdout
+        return Made(self.folder / name, done)

@@ -11,6 +11,8 @@ import pytest
 
 from tests.system.cli import Made, Workshop, files, parcompute
 
+pytestmark = pytest.mark.ahead(2)
+
 HEAT = ("+exp=heat2d", "experiment.shape=[61,47]", "experiment.steps=30", "output.every=12")
 
 

@@ -11,6 +11,8 @@ import yaml
 import parcompute as package
 from tests.system.cli import COMPLETE, Made, parcompute, run_directories
 
+pytestmark = pytest.mark.ahead(2)
+
 
 def shown(*words: str, cwd: Path, ranks: int = 0) -> str:
     """Return what a command prints that only informs, and leaves nothing."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from tests.system.cli import files, install_user, parcompute
+from tests.system.cli import files, parcompute
+
+pytestmark = pytest.mark.ahead(2)
 
 HEAT = ("+exp=heat2d", "experiment.steps=2")
 SMALL = (*HEAT, "experiment.shape=[6,5]")
@@ -23,15 +23,6 @@ def assert_sentence(done: CompletedProcess[str], *words: str) -> None:
     assert done.stderr.count("\n") == 1, done.stderr
     assert done.stdout == ""
     assert [word for word in words if word not in done.stderr] == [], done.stderr
-
-
-class Outcome(NamedTuple):
-    """What a command said; all files before and after; whether there is a folder ``runs``."""
-
-    done: CompletedProcess[str]
-    before: dict[str, bytes]
-    after: dict[str, bytes]
-    runs: bool
 
 
 ERRORS = {
@@ -87,26 +78,12 @@ ERRORS = {
 }
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
-    """Return what each command of `ERRORS` said and left; two of them run at a time."""
-    folders = {name: install_user(tmp_path_factory.mktemp("error")) for name in ERRORS}
-
-    def outcome(name: str) -> Outcome:
-        before = files(folders[name])
-        done = parcompute(*ERRORS[name][0], cwd=folders[name])
-        return Outcome(done, before, files(folders[name]), (folders[name] / "runs").exists())
-
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(ERRORS, pool.map(outcome, ERRORS), strict=True))
-
-
-@pytest.mark.parametrize("name", ERRORS)
-def test_an_error_is_a_sentence_and_leaves_nothing(outcomes, name):
-    outcome = outcomes[name]
-    assert_sentence(outcome.done, *ERRORS[name][1])
-    assert outcome.after == outcome.before
-    assert not outcome.runs
+@pytest.mark.parametrize(("words", "expected"), ERRORS.values(), ids=ERRORS)
+def test_an_error_is_a_sentence_and_leaves_nothing(user, words, expected):
+    before = files(user)
+    assert_sentence(parcompute(*words, cwd=user), *expected)
+    assert files(user) == before
+    assert not (user / "runs").exists()
 
 
 INPUTS = {
@@ -121,34 +98,33 @@ INPUTS = {
 }
 
 
-@pytest.fixture
-def inputs(tmp_path: Path) -> Path:
-    """Return a folder with files that are no good as initial values for 6 x 5 cells."""
+def write_inputs(folder: Path) -> dict[str, bytes]:
+    """Write files that are no good as initial values for 6 x 5 cells; return all files."""
     hole = np.zeros((6, 5))
     hole[2, 3] = np.inf
-    np.save(tmp_path / "shape.npy", np.zeros((5, 6)))
-    np.save(tmp_path / "hole.npy", hole)
-    np.save(tmp_path / "text.npy", np.full((6, 5), "four"))
-    np.savez(tmp_path / "two.npz", a=np.zeros((6, 5)), b=np.zeros((6, 5)))
-    (tmp_path / "damaged.npz").write_bytes((tmp_path / "two.npz").read_bytes()[:200])
-    (tmp_path / "notes.txt").write_text("6 5")
-    return tmp_path
+    np.save(folder / "shape.npy", np.zeros((5, 6)))
+    np.save(folder / "hole.npy", hole)
+    np.save(folder / "text.npy", np.full((6, 5), "four"))
+    np.savez(folder / "two.npz", a=np.zeros((6, 5)), b=np.zeros((6, 5)))
+    (folder / "damaged.npz").write_bytes((folder / "two.npz").read_bytes()[:200])
+    (folder / "notes.txt").write_text("6 5")
+    return files(folder)
 
 
 @pytest.mark.parametrize(("source", "expected"), INPUTS.values(), ids=INPUTS)
-def test_unsuitable_initial_values(inputs, source, expected):
-    before = files(inputs)
+def test_unsuitable_initial_values(tmp_path, source, expected):
+    before = write_inputs(tmp_path)
     words = (*SMALL, f"experiment.initial={source}", "backend=serial")
-    assert_sentence(parcompute("run", *words, cwd=inputs), *expected)
-    assert files(inputs) == before
-    assert not (inputs / "runs").exists()
+    assert_sentence(parcompute("run", *words, cwd=tmp_path), *expected)
+    assert files(tmp_path) == before
+    assert not (tmp_path / "runs").exists()
 
 
-def test_unsuitable_initial_values_on_several_ranks(inputs):
-    before = files(inputs)
+def test_unsuitable_initial_values_on_several_ranks(tmp_path):
+    before = write_inputs(tmp_path)
     words = (*SMALL, "experiment.initial=hole.npy", "backend.ranks=3")
-    assert_sentence(parcompute("run", *words, cwd=inputs), "NaN", "[2, 3]")
-    assert files(inputs) == before
+    assert_sentence(parcompute("run", *words, cwd=tmp_path), "NaN", "[2, 3]")
+    assert files(tmp_path) == before
 
 
 def test_an_existing_run_directory_is_unharmed(workshop):

@@ -14,6 +14,8 @@ import pytest
 from tests.helpers import environment, kill_group, python, run, start
 from tests.system.cli import command, parcompute
 
+pytestmark = pytest.mark.ahead(2)
+
 WORLD = "from parcompute.comm.process.communicators.world import world; comm = world()\n"
 ABOUT = """
 import json, os, pickle, sys

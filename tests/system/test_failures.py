@@ -15,6 +15,8 @@ import pytest
 from tests.helpers import kill_group, start
 from tests.system.cli import Made, command, parcompute, run_directories
 
+pytestmark = pytest.mark.ahead(2)
+
 SOON = 5.0  # seconds
 PROCESSES = ("backend=multiprocessing", "backend.ranks=2")
 ENGINES = {
@@ -31,6 +33,14 @@ def of(engine: str, *values: object) -> object:
     marks = [pytest.mark.mpi] if engine.startswith("mpi") else []
     name = "-".join(map(str, (engine, *values)))
     return pytest.param(words, ranks, *values, marks=marks, id=name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Have processes that are started meanwhile hear Ctrl-C, also if this one is in background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def assert_failed_soon(done: CompletedProcess[str], folder: Path, rank: int | None) -> None:
@@ -136,15 +146,6 @@ def alive(folder: Path) -> list[str]:
     return [name for name, state in states.items() if state != "Z"]
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Have processes that are started meanwhile hear Ctrl-C, also if this one is in background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(
     ("words", "ranks", "count"),
     [of("serial", 1), of("multiprocessing", 2), of("mpiexec", 2), of("mpi", 2)],

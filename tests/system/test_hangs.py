@@ -10,6 +10,8 @@ import pytest
 from tests.system.cli import Made, parcompute, run_directories
 from tests.system.test_failures import alive, of
 
+pytestmark = pytest.mark.ahead(4)
+
 LIMIT = 1.0  # seconds without progress
 SOON = 7.0  # seconds from there to the end: 2 s in which all ranks print, and 5 s
 HANGS = ("+exp=stuck", f"backend.hang_timeout={LIMIT}")
@@ -67,8 +69,8 @@ def test_a_rank_that_hangs_outside_of_python_is_shown_and_ended(user, words, ran
 
 
 def test_a_slow_run_goes_on(user):
-    """Its steps take 2.5 s together, longer than may pass without progress."""
-    options = ("experiment.where=nowhere", "experiment.steps=250", "backend.hang_timeout=1")
+    """Its steps take 4 s together, longer than may pass without progress."""
+    options = ("experiment.where=nowhere", "experiment.steps=400", "backend.hang_timeout=2")
     done = parcompute("run", "+exp=stuck", *options, "backend.ranks=2", cwd=user)
     assert done.returncode == 0, done.stderr
     [made] = run_directories(user)

@@ -10,6 +10,8 @@ import pytest
 
 from tests.helpers import ROOT, run
 
+pytestmark = pytest.mark.ahead(2)
+
 PAGE = (ROOT / "docs" / "parallel-programs.md").read_text()
 FILES = dict(re.findall(r"```python\n# (\S+)\n(.*?)```", PAGE, re.DOTALL))
 COMMANDS = [

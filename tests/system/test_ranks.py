@@ -7,6 +7,8 @@ import pytest
 
 from tests.system.cli import COMPLETE, Made, Workshop
 
+pytestmark = pytest.mark.ahead(2)
+
 HEAT = ("+exp=heat2d", "experiment.shape=[61,47]", "experiment.steps=30", "output.every=12")
 SERIAL = ("backend=serial",)
 

@@ -13,6 +13,8 @@ import pytest
 from tests.helpers import ROOT, python, run
 from tests.system.cli import COMPLETE, Made, install_user, run_directories
 
+pytestmark = pytest.mark.ahead(2)
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:

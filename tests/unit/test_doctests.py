@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.helpers import ROOT, python, run
+
+pytestmark = pytest.mark.ahead(2)
 
 
 def test_examples_of_the_documentation(tmp_path):

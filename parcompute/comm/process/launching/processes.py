@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from threading import Lock
 from time import monotonic
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 from parcompute.comm.process.launching.nursery import Nursery
 from parcompute.comm.process.launching.rank import main
 from parcompute.comm.process.transport.engine import Wiring
+
+_ONE_START = Lock()  # what a start changes for a while belongs to the whole program
 
 
 class Processes:
@@ -42,7 +45,7 @@ class Processes:
 
     def start(self, variables: Mapping[str, str]) -> None:
         """Start all; they have the environment `variables` from the beginning."""
-        with _environment(variables), _interrupts_held(), _main_module_hidden():
+        with _ONE_START, _environment(variables), _interrupts_held(), _main_module_hidden():
             self._nursery = Nursery(os.environ)
             self._start_all(self._nursery)
 
