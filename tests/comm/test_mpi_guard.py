@@ -12,7 +12,7 @@ from tests.helpers import kill_group, python, run, start
 
 pytestmark = [pytest.mark.mpi, pytest.mark.ahead(2)]
 
-ENDED = 10.0  # 5 s, and the start of Python and MPI on a busy machine
+ENDED = 20.0  # 5 s, and the start of Python and MPI on a busy machine
 KILLED = 9  # Hydra's exit code if it sees the end of the ranks that it killed first
 
 

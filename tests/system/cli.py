@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -129,6 +130,11 @@ class Workshop:
             if key not in self._made:
                 self._made[key] = self._new(*words, ranks=ranks)
         return self._made[key]
+
+    def make_all(self, *runs: tuple[object, ...]) -> list[Made]:
+        """Return runs, each given by its words; two are made at a time."""
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(lambda words: self.make(*words), runs))
 
     def _new(self, *words: object, ranks: int) -> Made:
         name = f"made/{uuid4().hex}"

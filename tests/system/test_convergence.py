@@ -20,17 +20,9 @@ def true_error(made: Made) -> np.ndarray:
 @pytest.fixture(scope="module")
 def runs(workshop: Workshop) -> list[Made]:
     """Return heat2d on finer and finer grids."""
-    return [
-        workshop.make(
-            "+exp=heat2d",
-            "backend=serial",
-            f"experiment.shape=[{n},{n}]",
-            f"experiment.steps={steps}",
-            "experiment.alpha=0.5",
-            "output.every=0",
-        )
-        for n, steps in GRIDS.items()
-    ]
+    always = ("+exp=heat2d", "backend=serial", "experiment.alpha=0.5", "output.every=0")
+    sizes = [(f"experiment.shape=[{n},{n}]", f"experiment.steps={k}") for n, k in GRIDS.items()]
+    return workshop.make_all(*((*always, *size) for size in sizes))
 
 
 @pytest.mark.parametrize("norm", ["max", "rms"])

@@ -118,7 +118,7 @@ def test_output_is_seen_at_once(tmp_path):
     try:
         begin = time.monotonic()
         assert process.stdout.readline() == "now\n"
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 30
     finally:
         kill_group(process)
         process.communicate()
