@@ -32,7 +32,8 @@ def _lead(spec: RunSpec) -> None:
     from parcompute.run import launch
     from parcompute.run.driver import run_rank
 
-    Thread(target=preview.load_matplotlib, daemon=True).start()
+    # no daemon: Python must not end while C code is being loaded
+    Thread(target=preview.load_matplotlib).start()
     with directory.recorded(Path(spec.directory)):
         engine, ranks = launch.chosen(spec.backend)
         report = launch.start(engine, ranks, spec.backend.threads, run_rank, (spec, engine))
