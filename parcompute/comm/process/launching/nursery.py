@@ -14,9 +14,11 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 from parcompute.comm.cores import thread_variables
+from parcompute.comm.process.transport import remains
 
 _PACKAGE = "parcompute.comm.process.launching"
 _LONGEST = 60  # characters of a folder for sockets, whose names have about a hundred at most
@@ -49,7 +51,9 @@ class Nursery:
         """Have processes of the context "forkserver" come from here; nothing is left on disk."""
         config = multiprocessing.process.current_process()._config  # type: ignore[attr-defined]
         before, folder = mp.connect_to_new_process, config.get("tempdir")
-        with TemporaryDirectory(prefix="parcompute-", dir=_place()) as config["tempdir"]:
+        place = _place()
+        remains.remove(Path(place))
+        with TemporaryDirectory(prefix=remains.prefix(), dir=place) as config["tempdir"]:
             mp.connect_to_new_process = self._server.connect_to_new_process
             try:
                 yield
