@@ -15,7 +15,7 @@ from parcompute.comm.cores import physical_cores
 from parcompute.comm.launcher import detect
 from parcompute.comm.process.launching.guard import refuse_in_rank
 from parcompute.comm.process.launching.streams import Forwarder, occupy_standard_streams
-from parcompute.comm.process.launching.supervisor import Supervisor
+from parcompute.comm.process.launching.supervisor import Supervisor, limits_explained
 from parcompute.comm.process.messages.pickles import dumps_call
 from parcompute.errors import CollectiveMismatchError, ConfigError, DeadlockError
 
@@ -59,7 +59,8 @@ class _Execution:
         self._options = options
         occupy_standard_streams()
         ranks = options.ranks or physical_cores()
-        self._forwarder = Forwarder(ranks, prefix=options.prefix, on_broken=self._end)
+        with limits_explained(ranks):
+            self._forwarder = Forwarder(ranks, prefix=options.prefix, on_broken=self._end)
         self._supervisor = Supervisor(ranks, streams=self._forwarder.ends, grace=_GRACE)
 
     def run(self) -> int:

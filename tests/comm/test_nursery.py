@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 import time
 from pathlib import Path
 from tempfile import mkdtemp
+from threading import Thread
+
+import pytest
 
 from parcompute.comm.process.launching.job import launch
+from parcompute.comm.process.launching.processes import interrupts_held
 from tests.comm import failing
-from tests.helpers import kill_group, python, start
+from tests.helpers import kill_group, python, run, start
 from tests.system.test_failures import alive
 
 
@@ -57,3 +63,49 @@ def test_nothing_is_left_of_a_killed_program(tmp_path):
     finally:
         kill_group(process)
         process.communicate()
+
+
+def test_folders_of_killed_jobs_are_removed(monkeypatch):
+    place = Path(mkdtemp())  # a short name
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    pids = 2**31 - 1, 2**31 - 2, os.getpid()
+    killed, starting, own = (place / f"parcompute-{pid}-x" for pid in pids)
+    for folder in (killed, starting, own):
+        folder.mkdir()
+        (folder / "listener").touch()
+    for folder in (killed, own):
+        os.utime(folder, (0, time.time() - 3600))
+    launch(failing.threads_of_parent, 1)
+    assert [folder.exists() for folder in (killed, starting, own)] == [False, True, True]
+    shutil.rmtree(place)
+
+
+def test_interrupts_are_held_though_other_threads_take_them():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = Thread(target=time.sleep, args=(1,))
+    thread.start()
+    steps = []
+
+    def start():
+        with interrupts_held():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+            steps.append("held")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+        thread.join()
+    assert steps == ["held"]
+
+
+@pytest.mark.parametrize("files", [12, 24, 40, 64])
+def test_too_few_files_are_told_in_a_sentence(files):
+    command = f"ulimit -n {files}; exec {sys.executable} -m parcompute exec -n 16 -c pass"
+    done = run(["bash", "-c", command])
+    assert done.returncode == 1
+    assert "16 ranks cannot be started here ([Errno 24] Too many open files)" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
@@ -45,7 +46,7 @@ class Processes:
 
     def start(self, variables: Mapping[str, str]) -> None:
         """Start all; they have the environment `variables` from the beginning."""
-        with _ONE_START, _environment(variables), _interrupts_held(), _main_module_hidden():
+        with _ONE_START, _environment(variables), interrupts_held(), _main_module_hidden():
             self._nursery = Nursery(os.environ)
             self._start_all(self._nursery)
 
@@ -115,13 +116,26 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back; processes started meanwhile hold it too, until they are prepared for it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+def interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back; processes started meanwhile hold it too, until they are prepared for it.
+
+    The mask is for them: here, the signal comes to any other thread (of OpenBLAS, say), and Python
+    then has the main thread handle it.
+    """
+    came: list[int] = []
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    handler = signal.getsignal(signal.SIGINT)
+    held = callable(handler) and threading.current_thread() is threading.main_thread()
+    if held:
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if held:
+            signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 @contextmanager

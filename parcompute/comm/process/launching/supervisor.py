@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import pickle
 import signal
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from threading import Condition, Event, Thread
 from time import monotonic
@@ -18,7 +18,7 @@ from typing import Any
 
 from parcompute.comm.cores import usable_cpus
 from parcompute.comm.process.launching.deadlock import Lookout
-from parcompute.comm.process.launching.processes import Processes
+from parcompute.comm.process.launching.processes import Processes, interrupts_held
 from parcompute.comm.process.launching.rank import CONNECTED, LEAVE, Report
 from parcompute.comm.process.transport.board import board_bytes, panels
 from parcompute.comm.process.transport.doorbells import doorbells
@@ -58,28 +58,32 @@ class Supervisor:
         self.ranks = ranks
         self.reports: dict[int, Report] = {}  # on the function that runs, or ran last
         self._lasting, self._grace = lasting, grace
-        self._segment = Segment(segment_bytes(ranks) + directory_bytes(ranks))
-        self._board = Segment(board_bytes(ranks))
+        with limits_explained(ranks):
+            self._segment = Segment(segment_bytes(ranks) + directory_bytes(ranks))
+            self._board = Segment(board_bytes(ranks))
+            bells = doorbells(ranks)
+            wiring = Wiring(self._segment, self._board, bells, spin=ranks <= usable_cpus())
+            self.processes = Processes(wiring, streams or [None] * ranks)
         gauge = Gauge(self._segment.map(), ranks)
         self._lookout = Lookout(panels(self._board.map()), gauge)
-        wiring = Wiring(self._segment, self._board, doorbells(ranks), spin=ranks <= usable_cpus())
         self._wiring: Wiring | None = wiring
         self._unconnected = set(range(ranks))
         self._present: set[int] = set()  # ranks whose process has not ended
         self._leaving = False  # ranks were told to end: that they do so is no failure
         self._news = Condition()
         self._ended = Event()  # Thread.join cannot be trusted after Ctrl-C
-        self.processes = Processes(wiring, streams or [None] * ranks)
         self._thread = Thread(target=self._supervise, name="parcompute-supervisor", daemon=True)
 
     def start(self, variables: Mapping[str, str]) -> None:
         """Start the processes with these environment variables."""
         try:
-            self.processes.start(variables)
+            with limits_explained(self.ranks):
+                self.processes.start(variables)
         except BaseException:
-            self.processes.send_signal(signal.SIGKILL)
-            self.processes.join(_PATIENCE)
-            self._close()
+            with interrupts_held():
+                self.processes.send_signal(signal.SIGKILL)
+                self.processes.join(_PATIENCE)
+                self._close()
             raise
         self._present = set(range(self.ranks))
         self._thread.start()
@@ -220,6 +224,18 @@ class Supervisor:
             self._segment.close()
             self._board.close()
             self._news.notify_all()
+
+
+@contextmanager
+def limits_explained(ranks: int) -> Iterator[None]:
+    """Raise one sentence where the system has no more files, memory or processes."""
+    try:
+        yield
+    except OSError as error:
+        raise ParcomputeError(
+            f"{ranks} ranks cannot be started here ({error}): start fewer, or raise what limits "
+            "them (open files: `ulimit -n`; space in /dev/shm; processes)"
+        ) from None
 
 
 def _unpickled(message: bytes) -> Report:
