@@ -15,6 +15,7 @@ import pytest
 
 from parcompute.comm.process.launching.job import launch
 from parcompute.comm.process.launching.processes import interrupts_held
+from parcompute.errors import ParcomputeError
 from tests.comm import failing
 from tests.helpers import kill_group, python, run, start
 from tests.system.test_failures import alive
@@ -109,3 +110,12 @@ def test_too_few_files_are_told_in_a_sentence(files):
     assert done.returncode == 1
     assert "16 ranks cannot be started here ([Errno 24] Too many open files)" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_killed_nursery_is_told_in_a_sentence(monkeypatch):
+    def killed(_):
+        raise EOFError("unexpected EOF")  # as it comes if that happens while it starts ranks
+
+    monkeypatch.setattr("multiprocessing.forkserver.read_signed", killed)
+    with pytest.raises(ParcomputeError, match=r"^2 ranks cannot be started here \(unexpected EOF"):
+        launch(failing.threads_of_parent, 2)

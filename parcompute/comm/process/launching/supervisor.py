@@ -231,7 +231,7 @@ def limits_explained(ranks: int) -> Iterator[None]:
     """Raise one sentence where the system has no more files, memory or processes."""
     try:
         yield
-    except OSError as error:
+    except (OSError, EOFError) as error:  # EOFError: the process that was to start them is gone
         raise ParcomputeError(
             f"{ranks} ranks cannot be started here ({error}): start fewer, or raise what limits "
             "them (open files: `ulimit -n`; space in /dev/shm; processes)"
