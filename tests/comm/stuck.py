@@ -158,6 +158,10 @@ def different_sizes(comm: Any) -> None:
     comm.Allreduce(data, np.empty_like(data))  # a
 
 
+def different_sizes_of_bcast(comm: Any) -> None:
+    comm.Bcast(np.ones(3 + comm.rank))  # a
+
+
 def left_out(comm: Any) -> None:
     comm.Barrier()
     if comm.rank == 0:

@@ -118,6 +118,12 @@ MISMATCHES = [
         "rank 0 called Allreduce(24 bytes, SUM) at @a",
         "rank 1 called Allreduce(32 bytes, SUM) at @a",
     ),
+    (
+        stuck.different_sizes_of_bcast,
+        2,
+        "rank 0 called Bcast(root=0, 24 bytes) at @a",
+        "rank 1 called Bcast(root=0, 32 bytes) at @a",
+    ),
     (stuck.left_out, 2, "rank 0 called bcast(root=0) at @a", "rank 1 returned without that call"),
     (
         stuck.in_one_of_two,

@@ -19,14 +19,14 @@ from parcompute.comm.process.collective.blocks import (
     uneven_blocks,
 )
 from parcompute.comm.process.collective.channel import Channel, Steps, wait_all
-from parcompute.comm.process.messages.buffers import as_bytes, writable_bytes
+from parcompute.comm.process.messages.buffers import as_bytes, nbytes_of, writable_bytes
 from parcompute.comm.process.messages.failures import ERR_COUNT, ArgumentError
 
 
 def bcast(comm: Channel, buf: Any, root: int = 0) -> Steps:
     """Fill the buffer of every rank with that of `root`."""
     comm.check_root(root)
-    tag = comm.calls.begin("Bcast", root)
+    tag = comm.calls.begin("Bcast", root, nbytes_of(buf))
     parent, children = comm.tree(root)
     if parent is not None:
         yield from exchange(comm, tag, {}, {parent: buf})

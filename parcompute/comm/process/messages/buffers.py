@@ -83,6 +83,14 @@ def as_bytes(buffer: Any) -> memoryview:
     return _bytes_of_any(buffer)
 
 
+def nbytes_of(buffer: Any) -> int:
+    """Return how many bytes a message of the buffer has."""
+    try:
+        return len(as_bytes(buffer))
+    except GapsError as gaps:
+        return len(gaps.region.data)
+
+
 def writable_bytes(buffer: Any) -> memoryview:
     """Return the bytes of a contiguous buffer to receive into."""
     data = as_bytes(buffer)
