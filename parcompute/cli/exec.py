@@ -16,6 +16,7 @@ from parcompute.comm.launcher import detect
 from parcompute.comm.process.launching.guard import refuse_in_rank
 from parcompute.comm.process.launching.streams import Forwarder, occupy_standard_streams
 from parcompute.comm.process.launching.supervisor import Supervisor, limits_explained
+from parcompute.comm.process.messages.failures import Exception as MPIException
 from parcompute.comm.process.messages.pickles import dumps_call
 from parcompute.errors import CollectiveMismatchError, ConfigError, DeadlockError
 
@@ -101,7 +102,8 @@ class _Execution:
             _say(f"error: {first.value}")
             return code
         outcome = "and so did all others" if len(failed) == ranks > 1 else "the job is ended"
-        text = f"error: {first.value}" if first.value is not None else first.details
+        wrong_call = isinstance(first.value, MPIException)  # of the program, which has a line
+        text = first.details if first.value is None or wrong_call else f"error: {first.value}"
         _say(f"rank {failed[0]} of {ranks} failed, {outcome}\n{text}")
         return code
 

@@ -83,7 +83,27 @@ def _spec_inside(path: str) -> ModuleSpec | None:
 def _run_module(program: Program) -> None:
     sys.argv = ["-m", *program.args]
     _search_first(os.getcwd())
+    _check_module(program.target)
     runpy.run_module(program.target, run_name="__main__", alter_sys=True)
+
+
+def _check_module(name: str) -> None:
+    """Raise ConfigError if it is no module that can be run; imports the packages around it."""
+    spec = _found(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        name = f"{name}.__main__"
+        spec = _found(name)
+    if spec is None:
+        raise ConfigError(f"there is no module '{name}' to run")
+
+
+def _found(name: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{name}.".startswith(f"{error.name}."):  # it or what it lies in
+            return None
+        raise
 
 
 def _run_code(program: Program) -> None:

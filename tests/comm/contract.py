@@ -22,6 +22,7 @@ from tests.comm import (
     contract_names,
     contract_ops,
     contract_reductions,
+    contract_requests,
 )
 from tests.comm.common import left, names, own, right, status
 
@@ -29,6 +30,7 @@ _MODULES = (
     contract_messages,
     contract_collectives,
     contract_reductions,
+    contract_requests,
     contract_ops,
     contract_groups,
     contract_cartesian,

@@ -125,6 +125,14 @@ def test_failure_is_noticed_while_nobody_waits():
         job.results()
 
 
+def test_wrong_call_is_raised_with_its_line():
+    with pytest.raises(RuntimeError, match="root must be in 0") as caught:
+        pc.launch(lambda comm: comm.bcast(1, root=7), ranks=2)
+    (note,) = caught.value.__notes__
+    assert note.startswith("on rank 0:\n")
+    assert "test_job.py" in note
+
+
 def _await_end(job):
     deadline = time.monotonic() + 10  # 5 s, and the start on a busy machine
     while job.is_alive():

@@ -209,6 +209,20 @@ def test_mistakes(tmp_path, words, sentence):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["json.nosuch", "json.nosuch.deep", "os.path.deep", "json"])
+def test_module_that_cannot_be_run(tmp_path, name):
+    done = _exec(tmp_path, "-m", name)
+    sentence = f"error: there is no module '{'json.__main__' if name == 'json' else name}' to run\n"
+    assert (done.returncode, done.stderr.partition("\n")[2]) == (2, sentence)
+
+
+def test_wrong_call_is_shown_with_its_line(tmp_path):
+    (tmp_path / "program.py").write_text(f"{WORLD}comm.bcast(1, root=7)\n")
+    done = _exec(tmp_path, "program.py")
+    assert f'File "{tmp_path / "program.py"}", line 2, in <module>' in done.stderr
+    assert done.stderr.endswith("root must be in 0 … 1, got 7\n")
+
+
 def test_timeout(tmp_path):
     done = _exec(tmp_path, "--timeout", "0.5", "-c", "import time; print(1); time.sleep(60)")
     assert (done.returncode, done.stderr) == (124, "the job was ended after 0.5 s (--timeout)\n")

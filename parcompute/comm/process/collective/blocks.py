@@ -8,23 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from operator import add
+from operator import add, index
 from typing import Any
 
 import numpy as np
 
+from parcompute.comm.constants import IN_PLACE
 from parcompute.comm.process.messages.buffers import (
     Array,
     Spec,
     all_items,
-    as_bytes,
     count_items,
     parse,
+    raw_bytes,
 )
 from parcompute.comm.process.messages.datatypes import Datatype
 from parcompute.comm.process.messages.failures import ArgumentError
 
 Block = Array | list[Any]
+
+
+def is_in_place(buffer: Any) -> bool:
+    """Return whether it says that the data are in the other buffer already."""
+    return buffer is None or buffer is IN_PLACE
 
 
 def equal_blocks(buffer: Any, size: int) -> list[Block]:
@@ -35,7 +41,7 @@ def equal_blocks(buffer: Any, size: int) -> list[Block]:
     if type(buffer) is np.ndarray and buffer.flags.c_contiguous and not buffer.size % size:
         return list(buffer.reshape(size, buffer.size // size))  # the usual case
     spec = parse(buffer)
-    start, count = int(spec.displ or 0), spec.count
+    start, count = index(spec.displ or 0), spec.count
     if count is None:
         count, rest = divmod(_length(spec) - start, size)
         if rest:
@@ -43,8 +49,8 @@ def equal_blocks(buffer: Any, size: int) -> list[Block]:
                 sentence=f"expected a multiple of {size} items, one block for every rank, "
                 f"got {_length(spec) - start}"
             )
-    counts = [int(count)] * size
-    return _blocks(spec, counts, [start + r * int(count) for r in range(size)])
+    count = index(count)
+    return _blocks(spec, [count] * size, [start + r * count for r in range(size)])
 
 
 def uneven_blocks(buffer: Any, size: int) -> list[Block]:
@@ -72,7 +78,7 @@ def typed_blocks(buffer: Any, size: int) -> list[Block]:
             pass
         case _:
             raise ArgumentError(sentence="expected [data, counts, displs, types]")
-    view = as_bytes(data)
+    view = raw_bytes(data)
     lengths, starts = _integers(counts, size), _integers(displs, size)
     return [[view[starts[r] :], lengths[r], 0, types[r]] for r in range(size)]
 
@@ -122,13 +128,15 @@ def _counts(counts: Any, spec: Spec, size: int) -> list[int]:
     if counts is None:
         share, rest = divmod(_length(spec), size)
         return [share + (r < rest) for r in range(size)]
-    return [int(counts)] * size if _is_number(counts) else _integers(counts, size)
+    return [index(counts)] * size if _is_number(counts) else _integers(counts, size)
 
 
 def _displacements(displs: Any, counts: Sequence[int], size: int) -> list[int]:
     if displs is None:
         return list(accumulate(counts, initial=0))[:-1]
-    return [r * int(displs) for r in range(size)] if _is_number(displs) else _integers(displs, size)
+    return (
+        [r * index(displs) for r in range(size)] if _is_number(displs) else _integers(displs, size)
+    )
 
 
 def _integers(numbers: Any, size: int) -> list[int]:
@@ -137,7 +145,7 @@ def _integers(numbers: Any, size: int) -> list[int]:
             sentence=f"expected {size} counts and displacements, one for every rank, "
             f"got {len(numbers)}"
         )
-    return [int(number) for number in numbers]
+    return [index(number) for number in numbers]
 
 
 def _is_number(value: Any) -> bool:
@@ -147,5 +155,5 @@ def _is_number(value: Any) -> bool:
 def _length(spec: Spec) -> int:
     """Return how many items the data has."""
     if isinstance(spec.kind, Datatype):
-        return len(as_bytes(spec.data)) // spec.kind.extent
+        return len(raw_bytes(spec.data)) // spec.kind.extent
     return count_items(spec)

@@ -1,7 +1,7 @@
 """Collective calls on buffers, built on messages between pairs.
 
 Arguments are those of mpi4py. ``IN_PLACE`` says that the data of this rank are in the receive
-buffer already.
+buffer already; so does None.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from parcompute.comm.constants import IN_PLACE
 from parcompute.comm.process.collective.blocks import (
     Block,
     copies,
     equal_blocks,
+    is_in_place,
     typed_blocks,
     uneven_blocks,
 )
@@ -50,9 +50,10 @@ def gatherv(comm: Channel, sendbuf: Any, recvbuf: Any, root: int = 0) -> Steps:
 def _gather(comm: Channel, name: str, sendbuf: Any, blocks: list[Block], root: int) -> Steps:
     tag = comm.calls.begin(name, root)
     receives = dict(enumerate(blocks))
-    if sendbuf is IN_PLACE:
-        del receives[root]
-    yield from exchange(comm, tag, {} if sendbuf is IN_PLACE else {root: sendbuf}, receives)
+    sends = {root: sendbuf}
+    if comm.rank == root and is_in_place(sendbuf):
+        del receives[root], sends[root]
+    yield from exchange(comm, tag, sends, receives)
 
 
 def scatter(comm: Channel, sendbuf: Any, recvbuf: Any, root: int = 0) -> Steps:
@@ -72,9 +73,10 @@ def scatterv(comm: Channel, sendbuf: Any, recvbuf: Any, root: int = 0) -> Steps:
 def _scatter(comm: Channel, name: str, blocks: list[Block], recvbuf: Any, root: int) -> Steps:
     tag = comm.calls.begin(name, root)
     sends = dict(enumerate(blocks))
-    if recvbuf is IN_PLACE:
-        del sends[root]
-    yield from exchange(comm, tag, sends, {} if recvbuf is IN_PLACE else {root: recvbuf})
+    receives = {root: recvbuf}
+    if comm.rank == root and is_in_place(recvbuf):
+        del sends[root], receives[root]
+    yield from exchange(comm, tag, sends, receives)
 
 
 def allgather(comm: Channel, sendbuf: Any, recvbuf: Any) -> Steps:
@@ -91,7 +93,7 @@ def _allgather(comm: Channel, name: str, sendbuf: Any, blocks: list[Block]) -> S
     tag = comm.calls.begin(name)
     sends: dict[int, Any] = dict.fromkeys(range(comm.size), sendbuf)
     receives = dict(enumerate(blocks))
-    if sendbuf is IN_PLACE:
+    if is_in_place(sendbuf):
         own = receives.pop(comm.rank)
         sends = dict.fromkeys(receives, own)
     yield from exchange(comm, tag, sends, receives)
@@ -100,21 +102,21 @@ def _allgather(comm: Channel, name: str, sendbuf: Any, blocks: list[Block]) -> S
 def alltoall(comm: Channel, sendbuf: Any, recvbuf: Any) -> Steps:
     """Give block r to rank r; take a block from every rank."""
     receives = equal_blocks(recvbuf, comm.size)
-    sends = copies(receives) if sendbuf is IN_PLACE else equal_blocks(sendbuf, comm.size)
+    sends = copies(receives) if is_in_place(sendbuf) else equal_blocks(sendbuf, comm.size)
     return _alltoall(comm, "Alltoall", sends, receives)
 
 
 def alltoallv(comm: Channel, sendbuf: Any, recvbuf: Any) -> Steps:
     """Give block r to rank r; take a block from every rank; blocks may differ in length."""
     receives = uneven_blocks(recvbuf, comm.size)
-    sends = copies(receives) if sendbuf is IN_PLACE else uneven_blocks(sendbuf, comm.size)
+    sends = copies(receives) if is_in_place(sendbuf) else uneven_blocks(sendbuf, comm.size)
     return _alltoall(comm, "Alltoallv", sends, receives)
 
 
 def alltoallw(comm: Channel, sendbuf: Any, recvbuf: Any) -> Steps:
     """Give block r to rank r; take a block from every rank; every block has a datatype."""
     receives = typed_blocks(recvbuf, comm.size)
-    sends = copies(receives) if sendbuf is IN_PLACE else typed_blocks(sendbuf, comm.size)
+    sends = copies(receives) if is_in_place(sendbuf) else typed_blocks(sendbuf, comm.size)
     return _alltoall(comm, "Alltoallw", sends, receives)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from parcompute.comm.constants import IN_PLACE
+from parcompute.comm.process.collective.blocks import is_in_place
 from parcompute.comm.process.collective.buffer_collectives import exchange
 from parcompute.comm.process.collective.channel import Channel, Steps, receive, wait_all
 from parcompute.comm.process.collective.operands import (
@@ -192,9 +192,9 @@ def reduce_scatter(
     Without `recvcounts` the length of each rank's receive buffer is that of its block.
     """
     target = items_of(recvbuf)
-    source = source_items(recvbuf if sendbuf is IN_PLACE else sendbuf, op)
+    source = source_items(recvbuf if is_in_place(sendbuf) else sendbuf, op)
     tag = comm.calls.begin("Reduce_scatter", source.nbytes, op.name)
-    if recvcounts is None and sendbuf is not IN_PLACE:
+    if recvcounts is None and not is_in_place(sendbuf):
         recvcounts = yield from _lengths(comm, tag, len(target))
     counts = _checked_counts(recvcounts, comm.size, len(source))
     yield from _reduce_scatter(comm, tag, source, target[: counts[comm.rank]], op, counts)
@@ -203,7 +203,7 @@ def reduce_scatter(
 def reduce_scatter_block(comm: Channel, sendbuf: Any, recvbuf: Any, op: Op = SUM) -> Steps:
     """Combine the buffers of all ranks; every rank gets a block of the same length."""
     target = items_of(recvbuf)
-    source = source_items(recvbuf if sendbuf is IN_PLACE else sendbuf, op)
+    source = source_items(recvbuf if is_in_place(sendbuf) else sendbuf, op)
     tag = comm.calls.begin("Reduce_scatter_block", source.nbytes, op.name)
     count = len(source) // comm.size
     counts = _checked_counts([count] * comm.size, comm.size, len(source))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from parcompute.comm.constants import IN_PLACE
+from parcompute.comm.process.collective.blocks import is_in_place
 from parcompute.comm.process.collective.ops import Op, check_same
 from parcompute.comm.process.messages.buffers import Array, as_bytes, as_items, is_derived, parse
 
@@ -45,7 +45,7 @@ class Work:
 
 def items_of(buffer: Any) -> Array:
     """Return the items of a buffer; of a datatype made of others as opaque ones."""
-    if type(buffer) is np.ndarray and buffer.flags.c_contiguous:
+    if type(buffer) is np.ndarray and buffer.flags.c_contiguous and buffer.dtype.isnative:
         return buffer.reshape(-1)  # the usual case, 1 us faster
     kind = parse(buffer).kind
     if is_derived(kind):
@@ -65,7 +65,7 @@ def source_items(buffer: Any, op: Any) -> Array:
 def source_and_target(sendbuf: Any, recvbuf: Any, op: Any) -> tuple[Array, Array]:
     """Return the items to reduce, and where the result goes."""
     target = source_items(recvbuf, op)
-    if sendbuf is IN_PLACE:
+    if is_in_place(sendbuf):
         return target, target
     source = items_of(sendbuf)
     check_same(source, target)

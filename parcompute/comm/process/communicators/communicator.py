@@ -7,6 +7,7 @@ from typing import Any
 
 from parcompute.comm.constants import UNSUPPORTED
 from parcompute.comm.process.collective.channel import Channel
+from parcompute.comm.process.communicators import world
 from parcompute.comm.process.communicators.family import Family
 from parcompute.comm.process.transport.engine import Engine
 
@@ -25,6 +26,13 @@ class ProcessCommunicator(Family):
         super().__init__(engine, context, members)
         self._hidden = Channel(engine, context + 1, members)
         engine.next_context = max(engine.next_context, context + 2)
+
+    def __reduce__(self) -> Any:
+        """Pickle COMM_WORLD and COMM_SELF: that of the rank which unpickles is meant."""
+        for known in (world.world, world.alone):
+            if self is known():
+                return known, ()
+        raise ValueError("a communicator made by this rank cannot be pickled: make it on each rank")
 
     def __getattr__(self, name: str) -> Any:
         if name in UNSUPPORTED:

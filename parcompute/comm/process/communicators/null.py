@@ -24,6 +24,9 @@ class NullCommunicator(ProcessCommunicator):
     def __init__(self) -> None:
         pass
 
+    def __reduce__(self) -> Any:
+        return "COMM_NULL"  # the name in this module
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, NullCommunicator)
 
@@ -54,9 +57,6 @@ class NullRequest(Request):
 
     def __init__(self) -> None:
         pass
-
-    def __bool__(self) -> bool:
-        return False
 
     def __repr__(self) -> str:
         return "<REQUEST_NULL>"

@@ -12,6 +12,7 @@ from typing import Any
 from parcompute.comm.cores import physical_cores, thread_variables
 from parcompute.comm.process.launching.guard import refuse_in_rank
 from parcompute.comm.process.launching.supervisor import Supervisor
+from parcompute.comm.process.messages.failures import Exception as MPIException
 from parcompute.comm.process.messages.pickles import dumps_call
 from parcompute.errors import ConfigError, ParcomputeError, RankError
 
@@ -231,6 +232,8 @@ class Job:
         self._judged = True
         rank = supervisor.failed[0]
         report = supervisor.reports[rank]
+        if isinstance(report.value, MPIException):
+            report.value.add_note(f"on rank {rank}:\n{report.details.rstrip()}")
         raise report.value or RankError(rank, report.details)
 
     def _end_orderly(self) -> None:

@@ -7,6 +7,8 @@ displacements are in items.
 
 from __future__ import annotations
 
+import sys
+from operator import index
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +17,10 @@ from parcompute.comm.process.messages.datatypes import Datatype, as_dtype
 from parcompute.comm.process.messages.failures import ERR_TYPE, ArgumentError
 from parcompute.comm.process.messages.layouts import Array as Array
 from parcompute.comm.process.messages.layouts import Layout, Region, Scattered, Strided
+
+_PLAIN = frozenset(("?", *"bBhHiIlLqQefdgc", "Zf", "Zd", "Zg"))
+_SPECIAL = frozenset("O>!" if sys.byteorder == "little" else "O<")
+"""What formats of Python objects and of the other byte order contain."""
 
 
 class Spec(NamedTuple):
@@ -76,7 +82,7 @@ def as_bytes(buffer: Any) -> memoryview:
     """
     try:
         view = memoryview(buffer)
-        if "O" not in view.format:
+        if view.format in _PLAIN or not _SPECIAL & {*view.format}:
             return view.cast("B")  # by far the fastest, for nearly all arrays
     except (TypeError, ValueError):
         pass
@@ -110,6 +116,7 @@ def check_writable(writable: bool) -> None:
 
 def _bytes_of_any(buffer: Any) -> memoryview:
     if isinstance(buffer, np.ndarray):
+        _check_byte_order(buffer)
         return _array_bytes(buffer)
     if isinstance(buffer, list | tuple):
         spec = parse(buffer)
@@ -127,11 +134,11 @@ def is_derived(kind: Any) -> bool:
 def memory_of(spec: Spec) -> tuple[Array, Layout]:
     """Return the bytes of the data, and where in them the items of a derived datatype lie."""
     spec.kind.check()
-    memory = np.frombuffer(as_bytes(spec.data), np.uint8)
+    memory = np.frombuffer(raw_bytes(spec.data), np.uint8)
     count, extent = _items_in(memory, spec), spec.kind.extent
     if not count or not spec.kind.size:
         return memory[:0], Strided(0)
-    layout = spec.kind.layout.repeated(count, extent).moved(int(spec.displ or 0) * extent)
+    layout = spec.kind.layout.repeated(count, extent).moved(index(spec.displ or 0) * extent)
     low, high = layout.bounds
     if low < 0 or high > len(memory):
         raise ArgumentError(
@@ -144,7 +151,7 @@ def memory_of(spec: Spec) -> tuple[Array, Layout]:
 def count_items(spec: Spec) -> int:
     """Return how many items the data has, whatever the count."""
     if is_derived(spec.kind):
-        return _items_in(np.frombuffer(as_bytes(spec.data), np.uint8), spec._replace(count=None))
+        return _items_in(np.frombuffer(raw_bytes(spec.data), np.uint8), spec._replace(count=None))
     return len(all_items(spec))
 
 
@@ -152,7 +159,7 @@ def _items_in(memory: Array, spec: Spec) -> int:
     if spec.count is not None:
         if spec.count < 0:
             raise ArgumentError(sentence=f"expected a count of 0 or more, got {spec.count}")
-        return int(spec.count)
+        return index(spec.count)
     extent = int(spec.kind.extent)
     if extent <= 0 or len(memory) % extent:
         raise ArgumentError(
@@ -173,8 +180,8 @@ def as_items(buffer: Any) -> Array:
     """Return the items of a buffer as an array of one axis, without a copy."""
     spec = parse(buffer)
     items = all_items(spec)
-    displ = int(spec.displ or 0)
-    count = len(items) - displ if spec.count is None else int(spec.count)
+    displ = index(spec.displ or 0)
+    count = len(items) - displ if spec.count is None else index(spec.count)
     if displ < 0 or count < 0 or displ + count > len(items):
         raise ArgumentError(
             sentence=f"expected a buffer of {displ + count} items or more, got {len(items)}"
@@ -187,13 +194,27 @@ def all_items(spec: Spec) -> Array:
     if spec.data is None:
         return np.empty(0, np.uint8)
     if spec.kind is not None:
-        data, dtype = as_bytes(spec.data), as_dtype(spec.kind)
+        data, dtype = raw_bytes(spec.data), as_dtype(spec.kind)
         return np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype)
     array = spec.data if isinstance(spec.data, np.ndarray) else _array_of(spec.data)
+    _check_byte_order(array)
     if array.size == 0:
         return array.reshape(-1)
     _array_bytes(array)  # checks it
     return array.reshape(-1, order="A")
+
+
+def raw_bytes(data: Any) -> memoryview:
+    """Return the bytes of a buffer whose datatype is given."""
+    return _array_bytes(data) if isinstance(data, np.ndarray) else as_bytes(data)
+
+
+def _check_byte_order(array: Array) -> None:
+    if not array.dtype.isnative:
+        raise BufferError(
+            f"expected an array in the byte order of this machine, got {array.dtype.str}: convert "
+            "it, or pass [array, datatype] to send the bytes as they are"
+        )
 
 
 def _array_of(data: Any) -> Array:

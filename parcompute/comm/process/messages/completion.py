@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, UNDEFINED
+from parcompute.comm.process.messages.status import Status
 from parcompute.comm.process.transport.waits import Awaited, awaited_any
 
 
@@ -25,19 +26,21 @@ class RequestLists:
     @classmethod
     def Waitall(cls, requests: Iterable[Any], statuses: Sequence[Any] | None = None) -> bool:
         """Return when all are complete."""
-        for index, request in enumerate(requests):
-            if statuses is not None:
-                request.Wait(statuses[index])
-            elif not request.done or request.error is not None:
+        if statuses is not None:
+            cls.waitall(list(requests), statuses)
+            return True
+        for request in requests:
+            if not request.done or request.error is not None:
                 request.Wait()
             else:
                 request.active = False
         return True
 
     @classmethod
-    def waitall(cls, requests: Iterable[Any], statuses: Sequence[Any] | None = None) -> list[Any]:
+    def waitall(cls, requests: Sequence[Any], statuses: Sequence[Any] | None = None) -> list[Any]:
         """Return the received objects, when all are complete."""
-        return [r.wait(_nth(statuses, index)) for index, r in enumerate(requests)]
+        told = _one_for_each(statuses, len(requests))
+        return [request.wait(status) for request, status in zip(requests, told, strict=True)]
 
     @classmethod
     def Testall(cls, requests: Sequence[Any], statuses: Sequence[Any] | None = None) -> bool:
@@ -130,8 +133,15 @@ class RequestLists:
         return indices, cls.waitall([requests[index] for index in indices], statuses)
 
 
-def _nth(statuses: Sequence[Any] | None, index: int) -> Any:
-    return None if statuses is None else statuses[index]
+def _one_for_each(statuses: Sequence[Any] | None, count: int) -> Sequence[Any]:
+    """Return `count` statuses; a list that is too short grows."""
+    if statuses is None:
+        return [None] * count
+    more = [Status() for _ in range(count - len(statuses))]
+    if isinstance(statuses, list):
+        statuses += more
+        return statuses[:count]
+    return [*statuses, *more][:count]
 
 
 class _AnyOf:

@@ -79,11 +79,11 @@ class PointToPoint:
 
     def Send_init(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Return a persistent request that sends `buf` at each start."""
-        return self._sending(buf, dest, tag, synchronous=False)
+        return self._sending(buf, dest, tag, synchronous=False).lasting()
 
     def Ssend_init(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Return a persistent request that is complete when a receive has matched it."""
-        return self._sending(buf, dest, tag, synchronous=True)
+        return self._sending(buf, dest, tag, synchronous=True).lasting()
 
     def _sending(self, buf: Any, dest: int, tag: int, *, synchronous: bool) -> Request:
         if dest == PROC_NULL:
@@ -104,6 +104,9 @@ class PointToPoint:
 
     def Recv_init(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Return a persistent request that receives into `buf` at each start."""
+        return self._receiving(buf, source, tag).lasting()
+
+    def _receiving(self, buf: Any, source: int, tag: int) -> Request:
         if source == PROC_NULL:
             return ProcNullRequest(self._engine, receives=True)
         try:
@@ -114,19 +117,19 @@ class PointToPoint:
 
     def Isend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Start to send a buffer."""
-        request = self.Send_init(buf, dest, tag)
+        request = self._sending(buf, dest, tag, synchronous=False)
         request.Start()
         return request
 
     def Issend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Start to send a buffer; complete when a receive has matched it."""
-        request = self.Ssend_init(buf, dest, tag)
+        request = self._sending(buf, dest, tag, synchronous=True)
         request.Start()
         return request
 
     def Irecv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Start to receive into a buffer."""
-        request = self.Recv_init(buf, source, tag)
+        request = self._receiving(buf, source, tag)
         request.Start()
         return request
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from parcompute.comm.constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from parcompute.comm.process.messages.buffers import GapsError, writable_bytes
+from parcompute.comm.process.messages.failures import ERR_REQUEST, ArgumentError
 from parcompute.comm.process.messages.packed import PackedReceive
 from parcompute.comm.process.messages.point_to_point import PointToPoint
 from parcompute.comm.process.messages.requests import (
@@ -78,6 +79,10 @@ class Message:
         self._engine = engine
         self._arrival = arrival
         self._members = members
+        self._received = False
+
+    def __bool__(self) -> bool:
+        return not self._received
 
     def Recv(self, buf: Any, status: Any = None) -> None:
         """Receive it into a buffer."""
@@ -89,6 +94,7 @@ class Message:
 
     def Irecv(self, buf: Any) -> Request:
         """Start to receive it into a buffer."""
+        self._check()
         if self._arrival is None:
             return self._nothing()
         key, members = self._arrival.key, self._members
@@ -99,11 +105,17 @@ class Message:
 
     def irecv(self) -> Request:
         """Start to receive the object."""
+        self._check()
         if self._arrival is None:
             return self._nothing()
         return self._into(ObjectRequest(self._engine, self._arrival.key, self._members))
 
+    def _check(self) -> None:
+        if self._received:
+            raise ArgumentError(ERR_REQUEST, "this message was received before: probe for the next")
+
     def _nothing(self) -> Request:
+        self._received = True
         request = ProcNullRequest(self._engine, receives=True)
         request.Start()
         return request
@@ -111,6 +123,7 @@ class Message:
     def _into(self, request: RecvRequest) -> Request:
         arrival, self._arrival = self._arrival, None
         assert arrival is not None
+        self._received = True
         request.done, request.active = False, True
         arrival.hand_over(request)
         return request

@@ -18,23 +18,38 @@ from parcompute.comm.process.transport.waits import Awaited, awaited_message
 class Request(RequestLists):
     """A message under way; `done` once the buffer may be used again.
 
-    Every request is persistent: it may be started again once it is done. It is `active` from its
-    start until its completion was reported.
+    It is `active` from its start until its completion was reported. Then it is false and equal to
+    ``REQUEST_NULL``, unless it is `persistent`: made to be started again.
     """
 
     done = True
     active = False
+    persistent = False
     spins = 0
     error: str | None = None
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
+    def __bool__(self) -> bool:
+        return self.active or self.persistent
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Request) and not self and not other)
+
+    __hash__ = object.__hash__
+
+    def lasting(self) -> Request:
+        """Be persistent."""
+        self.persistent = True
+        return self
+
     def Start(self) -> None:
         """Send the buffer as it is now, or be ready for the next message."""
 
     def Free(self) -> None:
-        """Give the request up."""
+        """Give the request up: it is ``REQUEST_NULL`` then."""
+        self.active = self.persistent = False
 
     def Cancel(self) -> None:
         """Withdraw a receive that no message has matched; anything else goes on."""

@@ -21,8 +21,15 @@ class Status:
         0: errors are raised.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, status: Status | None = None) -> None:
         self.set(ANY_SOURCE, ANY_TAG, 0)
+        if status is not None:
+            vars(self).update(vars(status))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Status) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def set(self, source: int, tag: int, count: int, *, cancelled: bool = False) -> None:
         """Describe another message."""
