@@ -139,6 +139,14 @@ def test_interrupted_once(tmp_path):
     assert done.seconds < SOON
 
 
+def test_interrupted_asleep(tmp_path):
+    """Nothing wakes a rank whose signal another of its threads has taken."""
+    asleep = TIDY.replace("comm.recv(source=(comm.rank + 1) % comm.size)", "time.sleep(60)")
+    done = Failed(tmp_path, asleep, (0.1, signal.SIGINT))
+    assert (done.code, done.err) == (130, "\ninterrupted\n")
+    assert done.out.count("tidies up") == RANKS
+
+
 def test_interrupted_twice(tmp_path):
     """Once would take 2.3 s; twice may take as long now and then, on a busy machine."""
     assert any(_seconds_when_interrupted_twice(tmp_path / attempt) < 2.2 for attempt in "abc")

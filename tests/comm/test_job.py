@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -125,6 +126,12 @@ def test_failure_is_noticed_while_nobody_waits():
         job.results()
 
 
+def test_result_that_cannot_be_sent():
+    with pytest.raises(pc.RankError, match=r"its result cannot be sent .*lock") as caught:
+        pc.launch(lambda comm: threading.Lock(), ranks=2)
+    assert "Traceback" not in str(caught.value)
+
+
 def test_wrong_call_is_raised_with_its_line():
     with pytest.raises(RuntimeError, match="root must be in 0") as caught:
         pc.launch(lambda comm: comm.bcast(1, root=7), ranks=2)
@@ -147,6 +154,12 @@ def _await_end(job):
         (lambda job: job.results(), "not been started"),
         (lambda job: job.join(), "not been started"),
         (lambda job: pc.Job(ranks=0), "at least 1 rank"),
+        (lambda job: pc.Job(ranks="4"), "whole number of ranks, got '4'"),
+        (lambda job: pc.Job(ranks=2.0), "whole number of ranks, got 2.0"),
+        (lambda job: pc.Job(ranks=True), "whole number of ranks, got True"),
+        (lambda job: pc.launch(None, ranks=2), "expected a function"),
+        (lambda job: pc.Job(jobs.pid, 2, args=3), "write args="),
+        (lambda job: pc.Job(jobs.pid, 2, args="ab"), "write args="),
         (lambda job: pc.Job(ranks=2, args=(1,)), "args without a function"),
         (lambda job: pc.Job("no function", ranks=2), "expected a function"),
     ],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import index
 from types import TracebackType
-from typing import Any
+from typing import Any, SupportsIndex
 
 from parcompute.comm.cores import physical_cores, thread_variables
 from parcompute.comm.process.launching.guard import refuse_in_rank
@@ -49,6 +50,7 @@ def launch(
     RankError
         If a rank raised anything else, exited or was killed. The other ranks are ended at once.
     """
+    _check_function(function)
     with Job(function, ranks, args, threads=threads, env=env) as job:
         return job.results()
 
@@ -96,7 +98,7 @@ class Job:
         self._ranks = _checked(physical_cores() if ranks is None else ranks)
         if function is None and args:
             raise ConfigError("args without a function: give them to run(function, *args)")
-        self._call = None if function is None else _pickled(function, tuple(args))
+        self._call = None if function is None else _pickled(function, _tuple_of(args))
         self._variables = thread_variables(threads) | dict(env or {})
         self._supervisor: Supervisor | None = None
         self._judged = False  # whether a failure has been raised
@@ -256,14 +258,26 @@ class Job:
 
 
 def _checked(ranks: int) -> int:
-    if ranks < 1:
+    if not isinstance(ranks, SupportsIndex) or isinstance(ranks, bool):
+        raise ConfigError(f"expected a whole number of ranks, got {ranks!r}: set ranks")
+    if index(ranks) < 1:
         raise ConfigError(f"expected at least 1 rank, got {ranks}: set ranks (backend.ranks)")
-    return ranks
+    return index(ranks)
+
+
+def _check_function(function: Any) -> None:
+    if not callable(function):
+        raise ConfigError(f"expected a function of a communicator, got {function!r}")
+
+
+def _tuple_of(args: Sequence[Any]) -> tuple[Any, ...]:
+    if isinstance(args, str | bytes) or not isinstance(args, Iterable):
+        raise ConfigError(f"expected a sequence of arguments, got {args!r}: write args=({args!r},)")
+    return tuple(args)
 
 
 def _pickled(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
-    if not callable(function):
-        raise ConfigError(f"expected a function of a communicator, got {function!r}")
+    _check_function(function)
     try:
         return dumps_call(function, args)
     except Exception as error:

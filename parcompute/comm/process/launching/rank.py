@@ -138,7 +138,8 @@ def _pickled(report: Report) -> bytes:
         return message
     except Exception as error:
         if report.ok:
-            report = _failure(error)
+            details = f"its result cannot be sent ({error}): return what can be pickled"
+            report = Report(False, None, details)
         return pickle.dumps(report._replace(value=None))
 
 
@@ -192,7 +193,16 @@ def die_with_parent() -> None:
 
 
 def _in_background(function: Callable[..., None], *args: Any) -> None:
-    threading.Thread(target=function, args=args, daemon=True).start()
+    """Run it in a thread that takes no signals.
+
+    The kernel gives a second signal to another thread if the main one has not handled the first. At
+    Ctrl-C in a terminal that is the SIGTERM of the supervisor, and nothing would wake the main one.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        threading.Thread(target=function, args=args, daemon=True).start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _exit_after(sentinel: int) -> None:
