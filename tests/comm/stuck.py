@@ -126,8 +126,12 @@ def waits_for_itself(comm: Any) -> None:
 
 def different_calls(comm: Any) -> None:
     if comm.rank == 0:
+        for other in range(1, comm.size):
+            comm.recv(source=other)
+        time.sleep(0.2)  # all others have called it
         comm.bcast("x", root=0)  # a
     else:
+        comm.send("next comes the barrier", 0)
         comm.Barrier()  # b
 
 

@@ -110,6 +110,7 @@ def _await_ranks(folder: Path) -> list[int]:
         ("sys.exit('no more')", 1, "no more"),
         ("os.kill(os.getpid(), signal.SIGKILL)", 137, "killed by SIGKILL"),
         ("os.kill(os.getpid(), signal.SIGTERM)", 143, "terminated by SIGTERM"),
+        ("raise KeyboardInterrupt", 1, "KeyboardInterrupt"),
         ("os.abort()", 134, "killed by SIGABRT"),
         ("os._exit(7)", 7, "its process ended with exit code 7"),
         ("comm.Abort(5)", 5, "Abort(5) in "),
@@ -119,14 +120,25 @@ def _await_ranks(folder: Path) -> list[int]:
             "ValueError: invalid literal for int()",
         ),
     ],
-    ids=["raise", "exit", "message", "SIGKILL", "SIGTERM", "abort", "vanish", "Abort", "unpickle"],
+    ids=[
+        "raise",
+        "exit",
+        "message",
+        "SIGKILL",
+        "SIGTERM",
+        "interrupt",
+        "abort",
+        "vanish",
+        "Abort",
+        "unpickle",
+    ],
 )
 def test_one_rank_fails(tmp_path, deed, code, words):
     done = Failed(tmp_path, f"    if comm.rank == 1:\n        {deed}\n    comm.recv(source=1)\n")
     assert done.code == code
     assert done.err.count("rank 1 of 3 failed, the job is ended\n") == 1
     assert len(re.findall(f"^{re.escape(words)}", done.err, re.MULTILINE)) == 1
-    assert done.err.count("Traceback") == words.startswith("ValueError")
+    assert done.err.count("Traceback") == words.startswith(("ValueError", "KeyboardInterrupt"))
     assert "_outcome" not in done.err
     assert sorted(done.out.splitlines()) == [f"rank {rank} begins" for rank in range(RANKS)]
     assert done.seconds < SOON

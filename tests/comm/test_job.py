@@ -157,6 +157,8 @@ def _await_end(job):
         (lambda job: pc.Job(ranks="4"), "whole number of ranks, got '4'"),
         (lambda job: pc.Job(ranks=2.0), "whole number of ranks, got 2.0"),
         (lambda job: pc.Job(ranks=True), "whole number of ranks, got True"),
+        (lambda job: pc.Job(threads=0), "at least 1 thread, got 0"),
+        (lambda job: pc.Job(env={"A": 1}), "variables as strings, got 'A': 1"),
         (lambda job: pc.launch(None, ranks=2), "expected a function"),
         (lambda job: pc.Job(jobs.pid, 2, args=3), "write args="),
         (lambda job: pc.Job(jobs.pid, 2, args="ab"), "write args="),

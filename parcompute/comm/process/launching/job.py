@@ -95,11 +95,11 @@ class Job:
         threads: int = 1,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        self._ranks = _checked(physical_cores() if ranks is None else ranks)
+        self._ranks = _checked(physical_cores() if ranks is None else ranks, "rank")
         if function is None and args:
             raise ConfigError("args without a function: give them to run(function, *args)")
         self._call = None if function is None else _pickled(function, _tuple_of(args))
-        self._variables = thread_variables(threads) | dict(env or {})
+        self._variables = thread_variables(_checked(threads, "thread")) | _checked_env(env)
         self._supervisor: Supervisor | None = None
         self._judged = False  # whether a failure has been raised
 
@@ -257,12 +257,23 @@ class Job:
             self._end_orderly()
 
 
-def _checked(ranks: int) -> int:
-    if not isinstance(ranks, SupportsIndex) or isinstance(ranks, bool):
-        raise ConfigError(f"expected a whole number of ranks, got {ranks!r}: set ranks")
-    if index(ranks) < 1:
-        raise ConfigError(f"expected at least 1 rank, got {ranks}: set ranks (backend.ranks)")
-    return index(ranks)
+def _checked(number: int, what: str) -> int:
+    """Return the number of ranks or of threads, if it is one."""
+    if not isinstance(number, SupportsIndex) or isinstance(number, bool):
+        raise ConfigError(f"expected a whole number of {what}s, got {number!r}: set {what}s")
+    if index(number) < 1:
+        raise ConfigError(f"expected at least 1 {what}, got {number}: set backend.{what}s")
+    return index(number)
+
+
+def _checked_env(env: Mapping[str, str] | None) -> dict[str, str]:
+    variables = dict(env or {})
+    for name, value in variables.items():
+        if not (isinstance(name, str) and isinstance(value, str)):
+            raise ConfigError(
+                f"expected environment variables as strings, got {name!r}: {value!r}: set env"
+            )
+    return variables
 
 
 def _check_function(function: Any) -> None:

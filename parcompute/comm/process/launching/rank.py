@@ -32,6 +32,10 @@ _PR_SET_PDEATHSIG = 1
 _TERMINATED = 128 + signal.SIGTERM
 
 
+class _TerminatedInterrupt(KeyboardInterrupt):
+    """What SIGTERM raises, so that `finally` clauses run."""
+
+
 class Report(NamedTuple):
     """What a rank says about a function that it ran.
 
@@ -72,7 +76,7 @@ def main(rank: int, wiring: Wiring, link: Connection, streams: Any) -> None:
     _prepare_streams(streams)
     code = _TERMINATED
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that `finally` clauses run
+        signal.signal(signal.SIGTERM, _raise_terminated)
         engine = wiring.engine(rank, lambda code: _abort(link, code))
         code = _serve(engine, link)
     except (KeyboardInterrupt, EOFError, ConnectionError):  # told to end, or nobody to serve
@@ -111,8 +115,12 @@ def _outcome(comm: Any, call: bytes) -> Report:
         return _failure(error)
 
 
+def _raise_terminated(*_: Any) -> NoReturn:
+    raise _TerminatedInterrupt
+
+
 def _failure(error: BaseException) -> Report:
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, _TerminatedInterrupt):
         return Report(False, None, "terminated by SIGTERM", _TERMINATED)
     if isinstance(error, SystemExit):
         return _exit_report(error)
