@@ -33,7 +33,8 @@ class Watchdog:
 
     Every rank first prints its stack. They all wait for the one that hangs, so that they do so at
     nearly the same time; a tenth of the time limit later (2 s at least) rank 0 tells why the job
-    ends, and ends it. A stop (Ctrl-Z, a laptop that sleeps) does not count.
+    ends, and ends it. A stop (Ctrl-Z, a laptop that sleeps) does not count, unless it lasts longer
+    than the limit: the reserve for ranks that hang in C may then end the run when it goes on.
 
     Parameters
     ----------
