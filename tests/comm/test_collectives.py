@@ -10,6 +10,7 @@ import pytest
 from parcompute.comm.process.collective import buffer_reductions
 from parcompute.comm.process.collective.ops import Op
 from parcompute.comm.process.launching.job import launch
+from parcompute.errors import CollectiveMismatchError
 from tests.comm import contract, contract_collectives, contract_ops
 
 
@@ -153,15 +154,32 @@ def test_errors_of_calls_under_way_are_raised_where_they_are_waited_for():
     assert launch(errors_of_calls_under_way, 2) == [["xx", "xx"]] * 2
 
 
+def other_counts(comm, name, count):
+    """Call what takes two items of every rank, with another number on the last one."""
+    count = count if comm.rank == comm.size - 1 else 2
+    one, all_ = np.zeros(count), np.zeros((comm.size, count))
+    getattr(comm, name)(*{"Scatter": (all_, one), "Alltoall": (all_, all_)}.get(name, (one, all_)))
+
+
+@pytest.mark.parametrize("name", ["Gather", "Scatter", "Allgather", "Alltoall"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_counts_must_agree(name, count):
+    root = "root=0, " if name in ("Gather", "Scatter") else ""
+    calls = rf"{name}\({root}16 bytes\) at .*, rank 1 called {name}\({root}{8 * count} bytes\) at "
+    with pytest.raises(CollectiveMismatchError, match=calls):
+        launch(other_counts, 2, (name, count))
+
+
 def gather_of_other_counts(comm, count):
     """Gather too much or too little from the last rank."""
     other = comm.rank == comm.size - 1
-    comm.Gather(np.zeros(count if other else 2), np.zeros((comm.size, 2)))
+    counts = [2] * comm.size
+    comm.Gatherv(np.zeros(count if other else 2), [np.zeros((comm.size, 2)), counts])
 
 
 @pytest.mark.parametrize(
     ("count", "words"), [(1, "8 bytes shorter"), (3, "24 bytes came for a buffer of 16")]
 )
-def test_counts_must_agree(count, words):
+def test_uneven_counts_must_fit(count, words):
     with pytest.raises(Exception, match=words):
         launch(gather_of_other_counts, 2, (count,))

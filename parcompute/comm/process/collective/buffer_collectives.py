@@ -37,18 +37,18 @@ def gather(comm: Channel, sendbuf: Any, recvbuf: Any, root: int = 0) -> Steps:
     """Put the buffers of all ranks into that of `root`, by rank."""
     comm.check_root(root)
     blocks = equal_blocks(recvbuf, comm.size) if comm.rank == root else []
-    return _gather(comm, "Gather", sendbuf, blocks, root)
+    tag = comm.calls.begin("Gather", root, nbytes_of(_own(comm, sendbuf, blocks)))
+    return _gather(comm, tag, sendbuf, blocks, root)
 
 
 def gatherv(comm: Channel, sendbuf: Any, recvbuf: Any, root: int = 0) -> Steps:
     """Put the buffers of all ranks, which may differ in length, into that of `root`."""
     comm.check_root(root)
     blocks = uneven_blocks(recvbuf, comm.size) if comm.rank == root else []
-    return _gather(comm, "Gatherv", sendbuf, blocks, root)
+    return _gather(comm, comm.calls.begin("Gatherv", root), sendbuf, blocks, root)
 
 
-def _gather(comm: Channel, name: str, sendbuf: Any, blocks: list[Block], root: int) -> Steps:
-    tag = comm.calls.begin(name, root)
+def _gather(comm: Channel, tag: int, sendbuf: Any, blocks: list[Block], root: int) -> Steps:
     receives = dict(enumerate(blocks))
     sends = {root: sendbuf}
     if comm.rank == root and is_in_place(sendbuf):
@@ -60,18 +60,18 @@ def scatter(comm: Channel, sendbuf: Any, recvbuf: Any, root: int = 0) -> Steps:
     """Fill the buffer of every rank with its block of that of `root`."""
     comm.check_root(root)
     blocks = equal_blocks(sendbuf, comm.size) if comm.rank == root else []
-    return _scatter(comm, "Scatter", blocks, recvbuf, root)
+    tag = comm.calls.begin("Scatter", root, nbytes_of(_own(comm, recvbuf, blocks)))
+    return _scatter(comm, tag, blocks, recvbuf, root)
 
 
 def scatterv(comm: Channel, sendbuf: Any, recvbuf: Any, root: int = 0) -> Steps:
     """Fill the buffer of every rank with its block, which may differ in length from others."""
     comm.check_root(root)
     blocks = uneven_blocks(sendbuf, comm.size) if comm.rank == root else []
-    return _scatter(comm, "Scatterv", blocks, recvbuf, root)
+    return _scatter(comm, comm.calls.begin("Scatterv", root), blocks, recvbuf, root)
 
 
-def _scatter(comm: Channel, name: str, blocks: list[Block], recvbuf: Any, root: int) -> Steps:
-    tag = comm.calls.begin(name, root)
+def _scatter(comm: Channel, tag: int, blocks: list[Block], recvbuf: Any, root: int) -> Steps:
     sends = dict(enumerate(blocks))
     receives = {root: recvbuf}
     if comm.rank == root and is_in_place(recvbuf):
@@ -81,16 +81,18 @@ def _scatter(comm: Channel, name: str, blocks: list[Block], recvbuf: Any, root: 
 
 def allgather(comm: Channel, sendbuf: Any, recvbuf: Any) -> Steps:
     """Put the buffers of all ranks, by rank, into the buffer of every rank."""
-    return _allgather(comm, "Allgather", sendbuf, equal_blocks(recvbuf, comm.size))
+    blocks = equal_blocks(recvbuf, comm.size)
+    tag = comm.calls.begin("Allgather", nbytes_of(_own(comm, sendbuf, blocks)))
+    return _allgather(comm, tag, sendbuf, blocks)
 
 
 def allgatherv(comm: Channel, sendbuf: Any, recvbuf: Any) -> Steps:
     """Put the buffers of all ranks, which may differ in length, into the buffer of every rank."""
-    return _allgather(comm, "Allgatherv", sendbuf, uneven_blocks(recvbuf, comm.size))
+    blocks = uneven_blocks(recvbuf, comm.size)
+    return _allgather(comm, comm.calls.begin("Allgatherv"), sendbuf, blocks)
 
 
-def _allgather(comm: Channel, name: str, sendbuf: Any, blocks: list[Block]) -> Steps:
-    tag = comm.calls.begin(name)
+def _allgather(comm: Channel, tag: int, sendbuf: Any, blocks: list[Block]) -> Steps:
     sends: dict[int, Any] = dict.fromkeys(range(comm.size), sendbuf)
     receives = dict(enumerate(blocks))
     if is_in_place(sendbuf):
@@ -103,26 +105,31 @@ def alltoall(comm: Channel, sendbuf: Any, recvbuf: Any) -> Steps:
     """Give block r to rank r; take a block from every rank."""
     receives = equal_blocks(recvbuf, comm.size)
     sends = copies(receives) if is_in_place(sendbuf) else equal_blocks(sendbuf, comm.size)
-    return _alltoall(comm, "Alltoall", sends, receives)
+    tag = comm.calls.begin("Alltoall", nbytes_of(receives[0]))
+    return _alltoall(comm, tag, sends, receives)
 
 
 def alltoallv(comm: Channel, sendbuf: Any, recvbuf: Any) -> Steps:
     """Give block r to rank r; take a block from every rank; blocks may differ in length."""
     receives = uneven_blocks(recvbuf, comm.size)
     sends = copies(receives) if is_in_place(sendbuf) else uneven_blocks(sendbuf, comm.size)
-    return _alltoall(comm, "Alltoallv", sends, receives)
+    return _alltoall(comm, comm.calls.begin("Alltoallv"), sends, receives)
 
 
 def alltoallw(comm: Channel, sendbuf: Any, recvbuf: Any) -> Steps:
     """Give block r to rank r; take a block from every rank; every block has a datatype."""
     receives = typed_blocks(recvbuf, comm.size)
     sends = copies(receives) if is_in_place(sendbuf) else typed_blocks(sendbuf, comm.size)
-    return _alltoall(comm, "Alltoallw", sends, receives)
+    return _alltoall(comm, comm.calls.begin("Alltoallw"), sends, receives)
 
 
-def _alltoall(comm: Channel, name: str, sends: list[Any], receives: list[Block]) -> Steps:
-    tag = comm.calls.begin(name)
+def _alltoall(comm: Channel, tag: int, sends: list[Any], receives: list[Block]) -> Steps:
     yield from exchange(comm, tag, dict(enumerate(sends)), dict(enumerate(receives)))
+
+
+def _own(comm: Channel, buffer: Any, blocks: list[Block]) -> Any:
+    """Return the buffer of this rank, or what stands for it: its block, where all are as long."""
+    return blocks[comm.rank] if is_in_place(buffer) else buffer
 
 
 def exchange(comm: Channel, tag: int, sends: dict[int, Any], receives: dict[int, Any]) -> Steps:
