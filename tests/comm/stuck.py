@@ -144,6 +144,10 @@ def different_calls_of_a_thousand(comm: Any) -> None:
         comm.Barrier()  # b
 
 
+def different_operations(comm: Any) -> None:
+    comm.allreduce(1.0, op=max if comm.rank else min)  # a
+
+
 def roots_of_both(comm: Any) -> None:
     comm.bcast("x", root=comm.rank)  # a
 

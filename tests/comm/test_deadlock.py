@@ -109,6 +109,12 @@ MISMATCHES = [
         "rank 0 called allgather() at @a",
         "rank 1 called Barrier() at @b",
     ),
+    (
+        stuck.different_operations,
+        2,
+        "rank 0 called allreduce(min) at @a",
+        "rank 1 called allreduce(max) at @a",
+    ),
     (stuck.roots_of_the_other, 2, "rank 0 called bcast(root=1) at @a"),
     (stuck.roots_of_both, 2, "rank 1 called bcast(root=1) at @a"),
     (stuck.roots_then_a_barrier, 2, "rank 1 called bcast(root=1) at @a"),

@@ -17,7 +17,7 @@ from parcompute.comm.process.collective.channel import (
     receive_all,
     wait_all,
 )
-from parcompute.comm.process.collective.ops import SUM
+from parcompute.comm.process.collective.ops import SUM, Op
 from parcompute.comm.process.collective.trees import fold, partners, powers_of_two
 from parcompute.comm.process.messages.failures import ArgumentError
 from parcompute.comm.process.messages.pickles import dumps, loads
@@ -123,7 +123,7 @@ def reduce(comm: Channel, sendobj: Any, op: Combine = SUM, root: int = 0) -> Any
     """Return the objects, combined as ``op(lower, higher)``, on `root`; None elsewhere."""
     comm.check_root(root)
     result = _copy(sendobj)
-    tag = comm.calls.begin("reduce", root)
+    tag = comm.calls.begin("reduce", root, _name_of(op))
     parent, children = comm.tree(0)  # rank 0 first, whatever the root: keeps the rank order
     for child in reversed(children):
         result = op(result, comm.recv(None, child, tag))
@@ -139,7 +139,7 @@ def reduce(comm: Channel, sendobj: Any, op: Combine = SUM, root: int = 0) -> Any
 def allreduce(comm: Channel, sendobj: Any, op: Combine = SUM) -> Any:
     """Return the objects combined in rank order on every rank, in the way of `reduce`."""
     result = _copy(sendobj)
-    tag = comm.calls.begin("allreduce")
+    tag = comm.calls.begin("allreduce", _name_of(op))
     if comm.through_one:
         return _through_one(comm, tag, result, lambda objects: fold(objects, op))
     for peers, source, lower in comm.rounds:
@@ -160,7 +160,7 @@ def exscan(comm: Channel, sendobj: Any, op: Combine = SUM) -> Any:
 
 def _prefix(comm: Channel, name: str, obj: Any, op: Combine, result: list[Any]) -> Any:
     """Put what lower ranks have before `result`, which has one item or none; return it."""
-    tag = comm.calls.begin(name)
+    tag = comm.calls.begin(name, _name_of(op))
     block = _copy(obj)  # everything of the ranks that have exchanged so far
     for peer in partners(comm.rank, comm.size):
         other = comm.swap(block, [peer], peer, tag)
@@ -170,6 +170,11 @@ def _prefix(comm: Channel, name: str, obj: Any, op: Combine, result: list[Any]) 
         else:
             block = op(block, other)
     return result[0] if result else None
+
+
+def _name_of(op: Combine) -> str:
+    """Return the name of an operation, which must be the same on all ranks."""
+    return op.name if type(op) is Op else getattr(op, "__name__", "a function")
 
 
 def _through_one(comm: Channel, tag: int, obj: Any, joined: Callable[[list[Any]], Any]) -> Any:
