@@ -169,60 +169,49 @@ def of_engines(pythons: list[str], ranks: int) -> dict[str, list[Times]]:
     return rounds
 
 
-def echo(receive: Callable[[], bytes], send: Callable[[bytes], None]) -> None:
-    """Send back what comes in, until it is empty."""
-    while data := receive():
-        send(data)
-
-
 def of_pipe() -> Times:
     """Return the times of bytes through a Pipe."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_echo_pipe, args=(theirs,), daemon=True)
-    process.start()
-
-    def there_and_back(data: bytes) -> None:
-        ours.send_bytes(data)
-        ours.recv_bytes()
-
-    times = _one_way(there_and_back)
-    ours.send_bytes(b"")
-    process.join()
-    return times
-
-
-def _echo_pipe(link: Any) -> None:
-    echo(link.recv_bytes, link.send_bytes)
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    return _of_echo(_echo_pipe, (theirs,), ours.send_bytes, ours.recv_bytes)
 
 
 def of_queue() -> Times:
     """Return the times of bytes through a pair of Queues."""
     context = multiprocessing.get_context("spawn")
     there, back = context.Queue(), context.Queue()
-    process = context.Process(target=_echo_queue, args=(there, back), daemon=True)
-    process.start()
+    return _of_echo(_echo_queue, (there, back), there.put, back.get)
 
-    def there_and_back(data: bytes) -> None:
-        there.put(data)
-        back.get()
 
-    times = _one_way(there_and_back)
-    there.put(b"")
-    process.join()
-    return times
+def _echo_pipe(link: Any) -> None:
+    _echo(link.recv_bytes, link.send_bytes)
 
 
 def _echo_queue(there: Any, back: Any) -> None:
-    echo(there.get, back.put)
+    _echo(there.get, back.put)
 
 
-def _one_way(there_and_back: Callable[[bytes], None]) -> Times:
+def _echo(receive: Callable[[], bytes], send: Callable[[bytes], None]) -> None:
+    """Send back what comes in, until it is empty."""
+    while data := receive():
+        send(data)
+
+
+def _of_echo(
+    echo: Callable[..., None],
+    ends: tuple[Any, ...],
+    send: Callable[[bytes], None],
+    receive: Callable[[], bytes],
+) -> Times:
+    process = multiprocessing.get_context("spawn").Process(target=echo, args=ends, daemon=True)
+    process.start()
     times = {}
     for size in SIZES:
         data = bytes(size)
-        there_and_back(data)
-        times[label(size)] = timed(lambda d=data: there_and_back(d)) / 2
+        send(data)
+        receive()
+        times[label(size)] = timed(lambda d=data: (send(d), receive())) / 2
+    send(b"")
+    process.join()
     return times
 
 

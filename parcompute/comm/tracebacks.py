@@ -19,14 +19,6 @@ def place(error: BaseException) -> str:
     return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "no file"
 
 
-def caller() -> str:
-    """Return where the user's program is now: the innermost place outside of parcompute."""
-    for frame, line in traceback.walk_stack(None):
-        if not _is_ours(frame.f_globals.get("__name__", "")):
-            return f"{frame.f_code.co_filename}, line {line}"
-    return "no file"
-
-
 def _users_part(error: BaseException) -> TracebackType | None:
     part = error.__traceback__
     while part is not None and _is_ours(part.tb_frame.f_globals.get("__name__", "")):

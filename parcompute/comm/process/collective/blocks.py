@@ -60,7 +60,7 @@ def uneven_blocks(buffer: Any, size: int) -> list[Block]:
     a sequence, one number for all, or None, which divides all items, the first ranks having one
     more. Displacements: a sequence, the distance of two blocks, or None: one after the other.
     """
-    spec = _parse_uneven(buffer)
+    spec = parse(buffer, pairs=(tuple,))
     counts = _counts(spec.count, spec, size)
     return _blocks(spec, counts, _displacements(spec.displ, counts, size))
 
@@ -100,28 +100,6 @@ def _blocks(spec: Spec, counts: Sequence[int], starts: Sequence[int]) -> list[Bl
             f"items, got {list(counts)} and {list(starts)}"
         )
     return [items[start : start + count] for count, start in zip(counts, starts, strict=True)]
-
-
-def _parse_uneven(buffer: Any) -> Spec:
-    """As `parse`, but a list of two numbers is two counts, not a count and a displacement."""
-    if not isinstance(buffer, list | tuple):
-        return Spec(buffer)
-    match list(buffer):
-        case [data, Datatype() | str() as kind]:
-            return Spec(data, None, None, kind)
-        case [data, tuple((counts, displs))]:
-            return Spec(data, counts, displs)
-        case [data, counts]:
-            return Spec(data, counts)
-        case [data, tuple((counts, displs)), kind]:
-            return Spec(data, counts, displs, kind)
-        case [data, counts, kind]:
-            return Spec(data, counts, None, kind)
-        case [data, counts, displs, kind]:
-            return Spec(data, counts, displs, kind)
-    raise ArgumentError(
-        sentence=f"expected [data, counts, displs, datatype] or part of it, got {len(buffer)} items"
-    )
 
 
 def _counts(counts: Any, spec: Spec, size: int) -> list[int]:

@@ -20,6 +20,7 @@ from parcompute.comm import tracebacks
 from parcompute.comm.process.communicators import world
 from parcompute.comm.process.messages import pickles
 from parcompute.comm.process.transport.engine import Engine, Wiring
+from parcompute.comm.process.transport.places import users_call
 from parcompute.errors import ParcomputeError
 
 CONNECTED = b"connected"
@@ -152,7 +153,7 @@ def _pickled(report: Report) -> bytes:
 
 
 def _abort(link: Connection, code: int) -> NoReturn:
-    details = f"Abort({code}) in {tracebacks.caller()}"
+    details = f"Abort({code}) in {users_call(sys._getframe()).place}"
     link.send_bytes(pickle.dumps(Report(False, None, details, code & 0xFF or 1)))
     _exit(code)
 

@@ -8,6 +8,7 @@ displacements are in items.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from operator import index
 from typing import Any, NamedTuple
 
@@ -32,26 +33,37 @@ class Spec(NamedTuple):
     kind: Any = None
 
 
-def parse(buffer: Any) -> Spec:
-    """Return the parts of what describes a buffer."""
+def parse(buffer: Any, pairs: tuple[type[Sequence[Any]], ...] = (list, tuple)) -> Spec:
+    """Return the parts of what describes a buffer.
+
+    Parameters
+    ----------
+    buffer : object
+        The data, or a list of the data, count, displacement and datatype.
+    pairs : tuple of type
+        In which two values in place of the count are count and displacement. Where there is a
+        count for every rank, a list holds those of two ranks.
+    """
     if not isinstance(buffer, list | tuple):
         return Spec(buffer)
-    match buffer:
+    match list(buffer):
         case [data, Datatype() | str() as kind]:
             return Spec(data, kind=kind)
-        case [data, [count, displ]]:
-            return Spec(data, count, displ)
-        case [data, count]:
-            return Spec(data, count)
-        case [data, [count, displ], kind]:
-            return Spec(data, count, displ, kind)
-        case [data, count, kind]:
-            return Spec(data, count, None, kind)
         case [data, count, displ, kind]:
             return Spec(data, count, displ, kind)
-    raise ArgumentError(
-        sentence=f"expected [data, count, displ, datatype] or part of it, got {len(buffer)} items"
-    )
+        case [data, count, kind]:
+            spec = Spec(data, count, kind=kind)
+        case [data, count]:
+            spec = Spec(data, count)
+        case _:
+            raise ArgumentError(
+                sentence="expected [data, count, displ, datatype] or part of it, got "
+                f"{len(buffer)} items"
+            )
+    if isinstance(spec.count, pairs) and len(spec.count) == 2:
+        count, displ = spec.count
+        return spec._replace(count=count, displ=displ)
+    return spec
 
 
 class GapsError(ArgumentError):
