@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 from parcompute._version import __version__
 
 if TYPE_CHECKING:
-    from parcompute.boundary import Boundary, Dirichlet, Neumann, Periodic, Reflecting
+    from parcompute.boundary import (
+        Boundary,
+        Custom,
+        Dirichlet,
+        Extrapolating,
+        Fixed,
+        Neumann,
+        Periodic,
+        Reflecting,
+        Robin,
+    )
     from parcompute.box import Box
     from parcompute.comm import Communicator
     from parcompute.comm import names as MPI  # noqa: N812
@@ -30,16 +40,31 @@ if TYPE_CHECKING:
     from parcompute.grid import Grid
     from parcompute.halo import HaloExchanger, HaloPlan
     from parcompute.run.experiment import Experiment
-    from parcompute.stencils import block_stencil, stencil, where
+    from parcompute.stencils import (
+        Clock,
+        block_stencil,
+        index,
+        position,
+        reduce_max,
+        reduce_min,
+        reduce_sum,
+        stencil,
+        sweep,
+        where,
+    )
     from parcompute.topology import CartTopology
 
 _HOMES = {
     "MPI": "comm.chosen",
     "Boundary": "boundary",
+    "Custom": "boundary",
     "Dirichlet": "boundary",
+    "Extrapolating": "boundary",
+    "Fixed": "boundary",
     "Neumann": "boundary",
     "Periodic": "boundary",
     "Reflecting": "boundary",
+    "Robin": "boundary",
     "Box": "box",
     "Communicator": "comm",
     "Job": "comm.process.launching.job",
@@ -56,8 +81,15 @@ _HOMES = {
     "HaloExchanger": "halo",
     "HaloPlan": "halo",
     "Experiment": "run.experiment",
+    "Clock": "stencils",
     "block_stencil": "stencils",
+    "index": "stencils",
+    "position": "stencils",
+    "reduce_max": "stencils",
+    "reduce_min": "stencils",
+    "reduce_sum": "stencils",
     "stencil": "stencils",
+    "sweep": "stencils",
     "where": "stencils",
     "CartTopology": "topology",
 }
@@ -67,13 +99,17 @@ __all__ = [
     "Boundary",
     "Box",
     "CartTopology",
+    "Clock",
     "Communicator",
     "ConfigError",
+    "Custom",
     "Decomposition",
     "Dirichlet",
     "DivergenceError",
     "Experiment",
+    "Extrapolating",
     "Field",
+    "Fixed",
     "Grid",
     "HaloExchanger",
     "HaloPlan",
@@ -83,12 +119,19 @@ __all__ = [
     "Periodic",
     "RankError",
     "Reflecting",
+    "Robin",
     "StencilError",
     "__version__",
     "block_stencil",
+    "index",
     "launch",
+    "position",
+    "reduce_max",
+    "reduce_min",
+    "reduce_sum",
     "serial",
     "stencil",
+    "sweep",
     "where",
 ]
 

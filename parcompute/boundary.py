@@ -1,163 +1,398 @@
-"""Physical boundaries: how ghost cells beyond a wall follow from the cells inside.
+"""Physical boundaries: how the cells beyond a wall follow from the cells inside.
 
-Grids are cell-centred, so a wall is the face between the first ghost and the first owned
-cell. Ghost k = 1, 2, … mirrors owned cell k::
+At cell centres a wall is the face between the first ghost and the first owned cell. Ghost
+k = 0, 1, … mirrors owned cell k::
 
-       ghost 2   ghost 1  |  owned 1   owned 2
+       ghost 1   ghost 0  |  owned 0   owned 1
           o         o    wall    o         o
-          <---- (2k - 1) h, here k = 1 --->
+                    <- (2k + 1) h, k = 0 ->
 
-Axes are filled in order, 0 first; each fill spans the ghosts of all axes, so that a corner
-holds the mirror image of a mirror image, as ``numpy.pad`` has it.
+Along an axis on whose faces a field lives, a face lies on each wall: at the low wall it is owned,
+at the high wall it is the first ghost::
+
+       ghost 1  ghost 0  owned 0  owned 1       owned n-1  ghost 0  ghost 1
+          |        |       low       |    . . .     |       high       |
+                          wall                              wall
+
+All boundaries but `Custom` are linear: each layer of cells is the sum of at most two layers times
+factors and a constant (`parcompute.walls.Layer`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parcompute.box import Index
 from parcompute.errors import ConfigError
-
-Slices = tuple[slice, ...]
+from parcompute.walls import Layer, Rule, Side, Value, Wall, rounded, takes_time
 
 
 class Boundary:
-    """What holds at a wall."""
+    """What holds at a wall.
 
-    def fill(self, ghost: NDArray[Any], mirror: NDArray[Any], distance: NDArray[Any]) -> None:
-        """Fill the ghosts of one side.
+    Attributes
+    ----------
+    linear : bool
+        Whether `layers` and `constants` say all; False for the user's own function.
+    varies : bool
+        Whether the constants depend on time.
+    """
+
+    linear: ClassVar[bool] = True
+
+    @cached_property
+    def varies(self) -> bool:
+        """Whether the constants depend on time."""
+        return takes_time(self._value())
+
+    def layers(
+        self, width: int, *, face: bool, low: bool, spacing: float, kind: str
+    ) -> tuple[Layer, ...]:
+        """Return the layers of cells that are filled, from the wall outwards.
 
         Parameters
         ----------
-        ghost, mirror : ndarray
-            Ghost cells and their mirror images inside, in the same order.
-        distance : ndarray
-            From each ghost to its mirror image, broadcastable to `ghost` [length].
+        width : int
+            Layers of ghosts; nothing is filled if it is 0.
+        face : bool
+            Whether the values lie on faces along the wall's axis, or at centres.
+        low : bool
+            Whether it is the low wall.
+        spacing : float
+            Cell size along the axis [length].
+        kind : str
+            ``dtype.kind`` of the field.
+
+        Raises
+        ------
+        ConfigError
+            If the boundary makes no sense for this spacing or this kind of values.
         """
+        side = Side(width, face, low, spacing, kind)
+        return tuple(layer for layer, _ in self._rules(side)) if width else ()
+
+    def constants(self, wall: Wall, layers: Sequence[Layer], time: float) -> NDArray[Any]:
+        """Return the constants of layers in the field's type.
+
+        Returns
+        -------
+        ndarray
+            Broadcastable to ``(len(layers), *padded shape without the wall's axis)``. "No constant"
+            is -0.0, which leaves the sign of zeros as it is, or 0 for integers and booleans.
+        """
+        weights = {layer.target: weight for layer, weight in self._rules(wall.side)}
+        value = wall.evaluate(self._value(), time)
+        column = (len(layers), *(1,) * (wall.ndim - 1))
+        chosen = [weights[layer.target] for layer in layers]
+        scale = np.array([0.0 if w is None else w for w in chosen]).reshape(column)
+        result = rounded(scale * value, wall.dtype)
+        if not wall.side.integral:
+            result[[w is None for w in chosen]] = np.negative(wall.dtype.type(0))
+        return result
+
+    def check(self, wall: Wall) -> None:
+        """Raise ConfigError if the boundary's value does not suit the wall; on every rank alike."""
+        wall.check(self._value())
+
+    def _rules(self, side: Side) -> list[Rule]:
+        """Return the layers and the weights of their constants."""
         raise NotImplementedError
+
+    def _value(self) -> Value:
+        """Return what the weights are multiplied with."""
+        return 1.0
 
 
 @dataclass(frozen=True)
 class Periodic(Boundary):
     """The axis wraps around: its ghosts are halos, filled by exchange (``Grid(periods=…)``)."""
 
-
-@dataclass(frozen=True)
-class Dirichlet(Boundary):
-    """The field has `value` on the wall: ghost = 2 value - mirror, second-order accurate."""
-
-    value: float = 0.0
-
-    def fill(self, ghost: NDArray[Any], mirror: NDArray[Any], distance: NDArray[Any]) -> None:
-        """Fill the ghosts of one side."""
-        np.subtract(ghost.dtype.type(2 * self.value), mirror, out=ghost)
+    def _rules(self, side: Side) -> list[Rule]:
+        return []
 
 
-@dataclass(frozen=True)
-class Neumann(Boundary):
-    """The derivative along the outward normal is `gradient`: ghost = mirror + gradient distance."""
+@dataclass(frozen=True, eq=False)
+class _Valued(Boundary):
+    """A boundary that is a value on the wall."""
 
-    gradient: float = 0.0
+    value: Value = 0.0
 
-    def fill(self, ghost: NDArray[Any], mirror: NDArray[Any], distance: NDArray[Any]) -> None:
-        """Fill the ghosts of one side."""
-        np.add(mirror, (self.gradient * distance).astype(ghost.dtype), out=ghost)
+    def __post_init__(self) -> None:
+        _check_value(self, "value", self.value)
 
-
-@dataclass(frozen=True)
-class Reflecting(Boundary):
-    """A mirror: no gradient at, and no diffusive flux through, the wall; ghost = mirror."""
-
-    def fill(self, ghost: NDArray[Any], mirror: NDArray[Any], distance: NDArray[Any]) -> None:
-        """Fill the ghosts of one side."""
-        ghost[...] = mirror
+    def _value(self) -> Value:
+        return self.value
 
 
-BoundarySpec = Boundary | Sequence[Boundary | tuple[Boundary, Boundary]]
-Sides = tuple[tuple[Boundary, Boundary], ...]
+@dataclass(frozen=True, eq=False)
+class Dirichlet(_Valued):
+    """The field has `value` on the wall, to second order.
 
-
-def resolve(spec: BoundarySpec, periods: tuple[bool, ...]) -> Sides:
-    """Return a ``(low, high)`` pair for each axis.
+    Centres: ghost = 2 value - mirror. Faces: the face on the wall is set to `value`, ghosts beyond
+    it to 2 value - mirror. Integers and booleans: as `Fixed`, as they have no values in between.
 
     Parameters
     ----------
-    spec : Boundary or sequence
-        One boundary for every wall, or for each axis one boundary or a pair (low, high).
-    periods : tuple of bool
-        The axes that wrap around; a single boundary does not concern them.
+    value : number, ndarray or function
+        In units of the field. An array has the shape of the *whole* wall, that of the grid without
+        the wall's axis; beyond its edges, in corners, its last values hold. A function gets the
+        coordinates of all axes, ``f(y, x)`` in two dimensions, or ``f(y, x, t)`` if it varies in
+        time [s]; that of the wall's axis is the position of the wall.
+    """
+
+    def _rules(self, side: Side) -> list[Rule]:
+        return side.held() if side.integral else side.odd(2.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed(_Valued):
+    """The ghost cells hold `value` itself; on faces, the face on the wall does, too.
+
+    At centres this puts the value half a cell beyond the wall: right for cells that lie outside,
+    a first-order error for a value on the wall (that is `Dirichlet`).
+
+    Parameters
+    ----------
+    value : number, ndarray or function
+        As for `Dirichlet`.
+    """
+
+    def _rules(self, side: Side) -> list[Rule]:
+        return side.held()
+
+
+@dataclass(frozen=True, eq=False)
+class Neumann(Boundary):
+    """The derivative along the outward normal is `gradient`, to second order.
+
+    ghost = mirror + gradient distance, where the distance is that of the two. On faces, the face on
+    the low wall is computed like any other; that on the high wall is (4 a - b + 2 h gradient) / 3
+    with a and b the two faces before it (for integers: a).
+
+    Parameters
+    ----------
+    gradient : number, ndarray or function
+        In units of the field per length; otherwise as the value of `Dirichlet`. Integer and boolean
+        fields take the number 0 only.
+    """
+
+    gradient: Value = 0.0
+
+    def __post_init__(self) -> None:
+        _check_value(self, "gradient", self.gradient)
+
+    def _value(self) -> Value:
+        return self.gradient
+
+    def _rules(self, side: Side) -> list[Rule]:
+        zero = not callable(self.gradient) and not np.any(self.gradient)
+        if side.integral and not zero:
+            raise ConfigError(
+                "Neumann on a field of integers or booleans expected the gradient 0, got "
+                f"{self.gradient!r}: make the field with dtype=float."
+            )
+        return side.even(gradient=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Robin(Boundary):
+    """On the wall a u + b du/dn = c, with du/dn along the outward normal; second order.
+
+    Heat loss to surroundings of temperature T is a = transfer coefficient, b = conductivity,
+    c = a T. With d the distance of a ghost from its mirror image,
+
+    - centres: (a/2 + b/d) ghost = c + (b/d - a/2) mirror;
+    - faces: ghost = mirror + (c - a wall) d/b, where the face on the low wall is computed like any
+      other and that on the high wall solves (a + 3b/2h) wall = c + (4 f - g) b/2h with f and g the
+      two faces before it. With b = 0 it is ``Dirichlet(c / a)``.
+
+    Parameters
+    ----------
+    a, b : number
+        Coefficients of the value and of the derivative [b is a times a length].
+    c : number, ndarray or function
+        As the value of `Dirichlet`.
 
     Raises
     ------
     ConfigError
-        If `spec` has the wrong length or disagrees with `periods`.
+        If a and b are both 0, or cancel out: a/2 + b/d = 0, or a + 3b/2h = 0 on faces.
     """
-    if isinstance(spec, Boundary):
-        spec = [Periodic() if p else spec for p in periods]
-    if len(spec) != len(periods):
-        raise ConfigError(
-            f"A boundary for each of {len(periods)} axes was expected, got {len(spec)}."
-        )
-    sides = tuple((s, s) if isinstance(s, Boundary) else (s[0], s[1]) for s in spec)
-    for axis, (pair, periodic) in enumerate(zip(sides, periods, strict=True)):
-        if any(isinstance(side, Periodic) != periodic for side in pair):
+
+    a: float
+    b: float
+    c: Value = 0.0
+
+    def __post_init__(self) -> None:
+        _check_value(self, "c", self.c)
+        for name, number in (("a", self.a), ("b", self.b)):
+            if callable(number) or np.ndim(number) or np.asarray(number).dtype.kind not in "biuf":
+                raise ConfigError(
+                    f"Robin(a, b, c) expected a real number for {name}, got {number!r}: only c may "
+                    f"vary along the wall."
+                )
+        if self.a == 0 and self.b == 0:
+            raise ConfigError("Robin(a, b, c) expected a or b to differ from 0, got a = b = 0.")
+
+    def _value(self) -> Value:
+        return self.c
+
+    def _rules(self, side: Side) -> list[Rule]:
+        if side.integral:
             raise ConfigError(
-                f"Axis {axis} has the boundaries {pair}, but Grid(periods=…) has "
-                f"{periodic} there: Periodic() goes with periods=True, and only with it."
+                "Robin is not for fields of integers or booleans: make the field with dtype=float."
             )
-    return sides
+        if self.b == 0:
+            return side.odd(2.0 / self.a, 1.0 / self.a)
+        if not side.face:
+            return [self._at_centres(side, target) for target in side.beyond]
+        wall = [] if side.low else [self._on_high_wall(side)]
+        return wall + [self._beyond_face(side, target) for target in side.beyond]
+
+    def _at_centres(self, side: Side, target: int) -> Rule:
+        slope = self.b / side.distance(target)
+        total = self._nonzero(slope + self.a / 2, side)
+        return Layer(target, (((slope - self.a / 2) / total, side.mirror(target)),)), 1.0 / total
+
+    def _on_high_wall(self, side: Side) -> Rule:
+        slope = self.b / (2 * side.spacing)
+        total = self._nonzero(3 * slope + self.a, side)
+        return Layer(0, ((4 * slope / total, 0), (-slope / total, 1))), 1.0 / total
+
+    def _beyond_face(self, side: Side, target: int) -> Rule:
+        ratio = side.distance(target) / self.b
+        terms = ((1.0, side.mirror(target)), (-self.a * ratio, side.from_wall))
+        return Layer(target, terms), ratio
+
+    def _nonzero(self, total: float, side: Side) -> float:
+        if total == 0:
+            raise ConfigError(
+                f"Robin(a={self.a}, b={self.b}, c) expected coefficients that give a ghost cell, "
+                f"but they cancel out for cells of size {side.spacing}: change a, b or the grid."
+            )
+        return total
 
 
-class GhostFiller:
-    """Fills the ghosts of padded blocks of one shape; sides with a neighbour are left alone.
+@dataclass(frozen=True)
+class Reflecting(Boundary):
+    """A mirror.
 
     Parameters
     ----------
-    sides : Sides
-        A (low, high) pair of boundaries for each axis.
-    walls : sequence of (bool, bool)
-        Whether this rank touches the low and the high wall of each axis.
-    shape : tuple of int
-        Owned cells of the block.
-    width : tuple of int
-        Ghost width along each axis.
-    spacing : sequence of float
-        Cell size along each axis [length].
+    parity : {"even", "odd"}
+        "even": ghost = mirror, for a scalar or a tangential component: no gradient at, and no
+        diffusive flux through, the wall (on faces as ``Neumann(0)``). "odd": ghost = -mirror, for
+        the normal component of a vector; on faces it is 0 on the wall itself.
     """
 
-    def __init__(
-        self,
-        sides: Sides,
-        walls: Sequence[tuple[bool, bool]],
-        shape: Index,
-        width: Index,
-        spacing: Sequence[float],
-    ) -> None:
-        self._fills: list[tuple[Boundary, Slices, Slices, NDArray[Any]]] = []
-        for axis, (pair, present) in enumerate(zip(sides, walls, strict=True)):
-            n, w = shape[axis], width[axis]
-            places = (  # ghosts from the outermost to the innermost, and the other way round
-                (slice(0, w), slice(2 * w - 1, w - 1, -1)),
-                (slice(n + w, n + 2 * w), slice(n + w - 1, n - 1, -1)),
+    parity: Literal["even", "odd"] = "even"
+
+    def __post_init__(self) -> None:
+        _check_choice("Reflecting", "parity", self.parity, ("even", "odd"))
+
+    def _rules(self, side: Side) -> list[Rule]:
+        if self.parity == "even":
+            return side.even(gradient=False)
+        _check_sign("Reflecting(parity='odd')", side)
+        return side.odd(None, 0.0)
+
+
+@dataclass(frozen=True)
+class Extrapolating(Boundary):
+    """An open wall: ghosts continue the cells inside.
+
+    Parameters
+    ----------
+    order : {0, 1}
+        0: ghosts hold the value of the nearest cell (outflow); 1: they lie on the straight line
+        through the two nearest. On faces the one on the low wall counts as a cell and is computed
+        like any other; that on the high wall is a ghost.
+    """
+
+    order: Literal[0, 1] = 0
+
+    def __post_init__(self) -> None:
+        _check_choice("Extrapolating", "order", self.order, (0, 1))
+
+    def _rules(self, side: Side) -> list[Rule]:
+        if self.order == 0:
+            return [(Layer(target, ((1.0, 0),)), None) for target in range(side.width)]
+        _check_sign("Extrapolating(order=1)", side)
+        return [
+            (Layer(target, ((target + 2.0, 0), (-target - 1.0, 1))), None)
+            for target in range(side.width)
+        ]
+
+
+@dataclass(frozen=True)
+class Custom(Boundary):
+    """The user's own function fills the ghosts.
+
+    Parameters
+    ----------
+    function : callable
+        Called as ``function(ghost, inner, t)`` on each rank that touches the wall. `ghost` has
+        shape (w, *cross-section) with layer 0 nearest the wall, `inner` (n, *cross-section) with
+        cell 0 nearest the wall; both are views. The cross-section is that of the padded block: it
+        includes halo and ghosts of the other axes. On faces the one on the low wall is
+        ``inner[0]``, which the function may set, and that on the high wall is ``ghost[0]``. It must
+        treat all cells of the cross-section alike, so that results don't depend on the ranks.
+
+    Examples
+    --------
+    Outflow only: what would flow in is cut off.
+
+    >>> import numpy as np
+    >>> import parcompute as pc
+    >>> def no_inflow(ghost, inner, t):
+    ...     ghost[...] = np.maximum(inner[0], 0.0)
+    >>> u = pc.Grid((3,), comm=pc.serial()).field("u", boundary=pc.Custom(no_inflow))
+    >>> u[...] = [-1.0, 2.0, 3.0]
+    >>> u.exchange()
+    >>> u.padded.tolist()
+    [0.0, -1.0, 2.0, 3.0, 3.0]
+    """
+
+    function: Callable[[NDArray[Any], NDArray[Any], float], None]
+    linear: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise ConfigError(
+                f"Custom() expected a function(ghost, inner, t), got {self.function!r}."
             )
-            distance = (2 * np.arange(w) + 1) * spacing[axis]
-            column = distance.reshape((-1, *(1,) * (len(shape) - axis - 1)))
-            for boundary, wall, (ghost, mirror), away in zip(
-                pair, present, places, (column[::-1], column), strict=True
-            ):
-                if wall and w:
-                    self._fills.append((boundary, _along(axis, ghost), _along(axis, mirror), away))
 
-    def fill(self, padded: NDArray[Any]) -> None:
-        """Fill all ghosts of `padded`, corners included, from its owned and halo cells."""
-        for boundary, ghost, mirror, distance in self._fills:
-            boundary.fill(padded[ghost], padded[mirror], distance)
+    @cached_property
+    def varies(self) -> bool:
+        """Whether the ghosts may depend on time."""
+        return True
+
+    def _rules(self, side: Side) -> list[Rule]:
+        return []
 
 
-def _along(axis: int, span: slice) -> Slices:
-    return (*(slice(None),) * axis, span)
+def _check_value(boundary: Boundary, name: str, value: Value) -> None:
+    if not callable(value) and np.asarray(value).dtype.kind not in "biufc":
+        raise ConfigError(
+            f"{type(boundary).__name__} expected a number, an array of numbers or a function for "
+            f"{name}, got {value!r}."
+        )
+
+
+def _check_choice(boundary: str, name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if value not in choices:
+        one, other = map(repr, choices)
+        raise ConfigError(f"{boundary}({name}) expected {one} or {other}, got {value!r}.")
+
+
+def _check_sign(boundary: str, side: Side) -> None:
+    if side.kind in "ub":
+        raise ConfigError(
+            f"{boundary} needs negative numbers, which a field of unsigned integers or booleans "
+            f"cannot hold: give it a signed type."
+        )

@@ -9,18 +9,45 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from parcompute import reductions
-from parcompute.boundary import BoundarySpec, GhostFiller, resolve
 from parcompute.box import Box, Index
 from parcompute.errors import ConfigError
+from parcompute.ghosts import BoundarySpec, GhostFiller, resolve
 from parcompute.grid import Grid
 from parcompute.halo import check_width
 from parcompute.selection import Key, Selection
+from parcompute.walls import Frame
 
+_LINE = 64  # bytes of a cache line
+_PAGE = 4096  # bytes; rows so far apart compete for the same places in a cache
 _TAG = 100  # of scatter and gather; halo messages have tags below 27
 
 
+def aligned_zeros(shape: Index, dtype: np.dtype[Any], first: int) -> NDArray[Any]:
+    """Return an array of zeros in which cell `first` of every row begins a cache line.
+
+    A vector that lies across two lines is loaded twice. So rows are a little longer in memory than
+    the array that is returned, unless they are short.
+    """
+    line = max(1, _LINE // dtype.itemsize)
+    pitch = shape[-1]
+    if pitch >= _LINE:
+        pitch = -(-pitch // line) * line
+        if pitch * dtype.itemsize % _PAGE == 0:
+            pitch += line
+    rows = int(np.prod(shape[:-1], dtype=np.int64))
+    memory = np.zeros(rows * pitch + line, dtype)
+    place: int = memory.__array_interface__["data"][0] // dtype.itemsize
+    begin = -(place + first) % line
+    return memory[begin : begin + rows * pitch].reshape(*shape[:-1], pitch)[..., : shape[-1]]
+
+
 class Field:
-    """Values on the cells of a `Grid`.
+    """Values on the cells of a `Grid`: at their centres, or on their lower faces.
+
+    On faces, value i along an axis is that of face i, which lies between the cells i - 1 and i: a
+    stencil that computes a cell finds the face below it at offset 0 and that above it at offset 1.
+    There are as many values as cells: face 0, on the low wall, is owned; face n, on the high wall,
+    is the first ghost. Boundaries that give the value on the wall set face 0 with the ghosts.
 
     Parameters
     ----------
@@ -34,6 +61,8 @@ class Field:
         Halo and ghost width along each axis.
     boundary : Boundary or sequence
         What holds at the walls: one for all, or for each axis one or a (low, high) pair.
+    at : tuple of str, optional
+        "centre" or "face" for each axis; default centres.
     units, long_name : str
         Written to files and pictures.
 
@@ -42,11 +71,20 @@ class Field:
     padded : ndarray
         This rank's block with halo and ghosts, shape ``shape_local + 2 halo``. A stencil may put
         another array in its place: don't keep a reference across a step.
+    at : tuple of str
+        "centre" or "face" for each axis.
+    depth : tuple of int
+        Halo that was asked for, which is the layers of ghosts that are filled, along each axis.
+    halo : tuple of int
+        Width of the padding along each axis: `depth`, or more after `widen`.
+    ghosts : GhostFiller
+        Fills the ghosts.
 
     Raises
     ------
     ConfigError
-        If the halo is wider than the smallest block of any rank; the same on every rank.
+        If the halo is wider than the smallest block of any rank or a boundary does not suit the
+        field; the same on every rank.
     """
 
     def __init__(
@@ -57,6 +95,7 @@ class Field:
         dtype: DTypeLike,
         halo: Index,
         boundary: BoundarySpec,
+        at: tuple[str, ...] | None = None,
         units: str = "",
         long_name: str = "",
     ) -> None:
@@ -64,15 +103,38 @@ class Field:
         self.grid = grid
         self.name = name
         self.dtype: np.dtype[Any] = np.dtype(dtype)
-        self.halo = halo
+        self.at = at or ("centre",) * grid.ndim
+        self.depth = self.halo = halo
         self.sides = resolve(boundary, grid.periods)
         self.units = units
         self.long_name = long_name or name
-        self.padded: NDArray[Any] = np.zeros(
-            tuple(n + 2 * w for n, w in zip(grid.shape_local, halo, strict=True)), self.dtype
-        )
+        self.ghosts = self._filler(halo)
+        self.padded: NDArray[Any] = self._zeros(halo)
         self._spare: NDArray[Any] | None = None
-        self._ghosts = GhostFiller(self.sides, grid.walls, grid.shape_local, halo, grid.spacing)
+
+    def _zeros(self, halo: Index) -> NDArray[Any]:
+        shape = tuple(n + 2 * w for n, w in zip(self.shape_local, halo, strict=True))
+        return aligned_zeros(shape, self.dtype, halo[-1])
+
+    def _filler(self, halo: Index) -> GhostFiller:
+        grid = self.grid
+        frame = Frame(
+            grid.shape_global,
+            grid.box.start,
+            tuple(n // d for n, d in zip(grid.shape_global, grid.dims, strict=True)),
+            grid.extent,
+            grid.periods,
+            tuple(place == "face" for place in self.at),
+        )
+        return GhostFiller(
+            self.sides,
+            grid.walls,
+            self.shape_local,
+            halo,
+            self.depth,
+            frame=frame,
+            dtype=self.dtype,
+        )
 
     @property
     def shape_global(self) -> Index:
@@ -97,7 +159,7 @@ class Field:
     def spare(self) -> NDArray[Any]:
         """Return a second padded block, made at the first call, for a kernel to write to."""
         if self._spare is None:
-            self._spare = np.zeros_like(self.padded)
+            self._spare = self._zeros(self.halo)
         return self._spare
 
     def swap(self) -> None:
@@ -107,19 +169,53 @@ class Field:
     def fill(self, function: Callable[..., ArrayLike]) -> None:
         """Set the owned cells to ``function(*coordinates)``, e.g. ``f(y, x)``.
 
-        The coordinates are cell centres, one broadcastable array for each axis.
+        The coordinates are those of the field (cell centres or faces), one broadcastable array for
+        each axis.
         """
-        self.owned[...] = function(*self.grid.coordinates_local())
+        self.owned[...] = function(*self.coordinates_local())
 
-    def fill_ghosts(self) -> None:
-        """Fill the ghost cells from the boundaries."""
-        self._ghosts.fill(self.padded)
+    def coordinates_local(self) -> list[NDArray[np.float64]]:
+        """Return the coordinates of the owned values, one broadcastable array for each axis."""
+        return self.grid.coordinates_local(self.at)
 
-    def exchange(self, *, corners: bool = True) -> None:
-        """Bring halo and ghost cells up to date; collective."""
+    def coordinates_global(self, axis: int) -> NDArray[np.float64]:
+        """Return the coordinates of all values along `axis`, shape (n,)."""
+        return self.grid.coordinates_global(axis, self.at[axis])
+
+    def fill_ghosts(self, time: float = 0.0) -> None:
+        """Fill the ghost cells, and faces on low walls, from the boundaries at `time`."""
+        self.ghosts.fill(self.padded, time)
+
+    def exchange(self, *, corners: bool = True, time: float = 0.0) -> None:
+        """Bring halo and ghost cells up to date, with boundaries as at `time`; collective."""
         exchanger = self.grid.exchanger(self.halo, corners=corners)
         exchanger.exchange(self.padded)
-        self.fill_ghosts()
+        self.fill_ghosts(time)
+
+    def widen(self, halo: Index) -> None:
+        """Make the padding at least `halo` wide along each axis, with the owned values kept.
+
+        The layers of ghosts that are filled stay `depth`; what lies beyond them is undefined, as
+        are halo and ghosts until the next exchange. Every rank must call it alike.
+
+        Raises
+        ------
+        ConfigError
+            If the halo does not fit into the smallest block of any rank.
+        """
+        check_width(self.grid.decomposition, halo)
+        wider = tuple(max(pair) for pair in zip(self.halo, halo, strict=True))
+        if wider == self.halo:
+            return
+        ghosts = self._filler(wider)
+        owned, spare = self.owned, self._spare
+        spare_owned = None if spare is None else spare[self.owned_box.slices]
+        self.halo, self.ghosts = wider, ghosts
+        self.padded = self._zeros(wider)
+        self.owned[...] = owned
+        if spare_owned is not None:
+            self._spare = self._zeros(wider)
+            self._spare[self.owned_box.slices] = spare_owned
 
     def __getitem__(self, key: Key) -> Any:
         """Return the selected cells, by global index, as an array on every rank; collective."""

@@ -9,24 +9,28 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from parcompute import settings
-from parcompute.boundary import BoundarySpec, Dirichlet
+from parcompute.boundary import Dirichlet
 from parcompute.box import Box, Index
 from parcompute.comm import Communicator
 from parcompute.decomposition import Decomposition
 from parcompute.errors import ConfigError
+from parcompute.ghosts import BoundarySpec
 from parcompute.halo import HaloExchanger, HaloPlan
+from parcompute.walls import positions
 
 if TYPE_CHECKING:
     from parcompute.field import Field
 
 Extent = Sequence[tuple[float, float]]
+Place = str | Sequence[str]
 
 
 class Grid:
     """Cells of equal size, cut into one box for each rank.
 
     The centre of cell i along an axis with the extent (a, b) and n cells is
-    ``a + (i + 1/2) (b - a) / n``; a may be larger than b (an axis that runs downwards).
+    ``a + (i + 1/2) (b - a) / n``; a may be larger than b (an axis that runs downwards). Face i is
+    the lower face of cell i, at ``a + i (b - a) / n``.
 
     Parameters
     ----------
@@ -120,21 +124,28 @@ class Grid:
             )
         )
 
-    def coordinates_global(self, axis: int) -> NDArray[np.float64]:
-        """Return the cell centres along `axis`, shape (n,)."""
-        return self._centres(axis, 0, self.shape_global[axis])
+    def coordinates_global(self, axis: int, at: str = "centre") -> NDArray[np.float64]:
+        """Return the cell centres along `axis`, or the lower faces of the cells, shape (n,)."""
+        (face,) = _faces(at, 1)
+        return self._positions(axis, 0, self.shape_global[axis], face)
 
-    def coordinates_local(self) -> list[NDArray[np.float64]]:
-        """Return the centres of the owned cells, one broadcastable array for each axis."""
+    def coordinates_local(self, at: Place = "centre") -> list[NDArray[np.float64]]:
+        """Return the coordinates of the owned cells, one broadcastable array for each axis.
+
+        Parameters
+        ----------
+        at : str or sequence of str
+            "centre" or "face" (the lower face of each cell), for all axes or for each.
+        """
+        box, faces = self.box, _faces(at, self.ndim)
         return [
-            self._centres(axis, a, b).reshape((-1, *(1,) * (self.ndim - 1 - axis)))
-            for axis, (a, b) in enumerate(zip(self.box.start, self.box.stop, strict=True))
+            self._positions(axis, a, b, face).reshape((-1, *(1,) * (self.ndim - 1 - axis)))
+            for axis, (a, b, face) in enumerate(zip(box.start, box.stop, faces, strict=True))
         ]
 
-    def _centres(self, axis: int, start: int, stop: int) -> NDArray[np.float64]:
-        low, high = self.extent[axis]
-        step = (high - low) / self.shape_global[axis]
-        return low + (np.arange(start, stop, dtype=np.float64) + 0.5) * step
+    def _positions(self, axis: int, start: int, stop: int, face: bool) -> NDArray[np.float64]:
+        indices = np.arange(start, stop, dtype=np.float64)
+        return positions(self.extent[axis], self.shape_global[axis], indices, face=face)
 
     def field(
         self,
@@ -143,6 +154,7 @@ class Grid:
         dtype: DTypeLike = np.float64,
         halo: int | Sequence[int] = 1,
         boundary: BoundarySpec | None = None,
+        at: Place = "centre",
         units: str = "",
         long_name: str = "",
     ) -> Field:
@@ -156,19 +168,28 @@ class Grid:
             dtype=dtype,
             halo=width,
             boundary=Dirichlet(0.0) if boundary is None else boundary,
+            at=places(at, self.ndim),
             units=units,
             long_name=long_name,
         )
 
-    def exchanger(self, width: Index, *, corners: bool, lane: int = 0) -> HaloExchanger:
+    def exchanger(
+        self, width: Index, *, corners: bool, lane: int = 0, reach: Index | None = None
+    ) -> HaloExchanger:
         """Return the exchanger for halos of `width`, made at the first call; collective.
 
-        Fields whose messages are under way at the same time need a `lane` each.
+        Fields whose messages are under way at the same time need a `lane` each. `reach` cells
+        are moved, all by default.
         """
-        key = ("exchanger", tuple(width), corners, lane)
+        moved = tuple(width if reach is None else reach)
+        key = ("exchanger", tuple(width), corners, lane, moved)
         if key not in self.plans:
             plan = HaloPlan.build(
-                self.decomposition, self.comm.Get_rank(), tuple(width), corners=corners
+                self.decomposition,
+                self.comm.Get_rank(),
+                tuple(width),
+                corners=corners,
+                reach=moved,
             )
             self.plans[key] = HaloExchanger(plan, self.comm)
         exchanger: HaloExchanger = self.plans[key]
@@ -199,3 +220,29 @@ def _checked_extent(extent: Extent | None, shape: Index) -> tuple[tuple[float, f
             f"got {[list(p) for p in pairs]}."
         )
     return pairs
+
+
+def places(at: Place, ndim: int) -> tuple[str, ...]:
+    """Return "centre" or "face" for each axis.
+
+    Parameters
+    ----------
+    at : str or sequence of str
+        For all axes or for each: "centre" or "face", which may be called "edge".
+
+    Raises
+    ------
+    ConfigError
+        If it is anything else.
+    """
+    names = (at,) * ndim if isinstance(at, str) else tuple(at)
+    if len(names) != ndim or not all(name in ("centre", "face", "edge") for name in names):
+        raise ConfigError(
+            f"A field's place (at=) expected 'centre' or 'face' for each of {ndim} axes, "
+            f"got {at!r}."
+        )
+    return tuple("centre" if name == "centre" else "face" for name in names)
+
+
+def _faces(at: Place, ndim: int) -> tuple[bool, ...]:
+    return tuple(name == "face" for name in places(at, ndim))

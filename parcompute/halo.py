@@ -1,6 +1,7 @@
 """Halo exchange in two parts: a pure plan (what goes to whom) and an exchanger (that moves it).
 
-Layout of one axis of a padded block, halo width w, n owned cells::
+Layout of one axis of a padded block, halo width w, n owned cells (an exchange may move fewer than
+w cells, those next to the owned ones)::
 
       |<- w ->|<- w ->|             |<- w ->|<- w ->|
       +-------+-------+-------------+-------+-------+
@@ -83,9 +84,28 @@ class HaloPlan:
 
     @classmethod
     def build(
-        cls, decomposition: Decomposition, rank: int, width: Index, *, corners: bool = False
+        cls,
+        decomposition: Decomposition,
+        rank: int,
+        width: Index,
+        *,
+        corners: bool = False,
+        reach: Index | None = None,
     ) -> HaloPlan:
         """Plan the exchange of `rank`; with `corners` also across edges and corners.
+
+        Parameters
+        ----------
+        decomposition : Decomposition
+            The blocks.
+        rank : int
+            Whose plan is wanted.
+        width : tuple of int
+            Halo width of the padded block along each axis.
+        corners : bool
+            Whether cells off the axes are moved.
+        reach : tuple of int, optional
+            Cells that are moved along each axis, at most `width`; default `width`.
 
         Raises
         ------
@@ -93,18 +113,19 @@ class HaloPlan:
             If the halo is wider than the smallest block of any rank.
         """
         check_width(decomposition, width)
+        moved = width if reach is None else reach
         shape = decomposition.box(rank).shape
         transfers = []
         for direction in directions(decomposition.ndim, corners=corners):
             peer = decomposition.topology.neighbour(rank, direction)
-            if peer is None or any(d and not w for d, w in zip(direction, width, strict=True)):
+            if peer is None or any(d and not r for d, r in zip(direction, moved, strict=True)):
                 continue
             transfers.append(
                 Transfer(
                     direction,
                     peer,
-                    _edge(shape, width, direction, outside=False),
-                    _edge(shape, width, direction, outside=True),
+                    _edge(shape, width, moved, direction, outside=False),
+                    _edge(shape, width, moved, direction, outside=True),
                     _tag(direction),
                     _tag(tuple(-d for d in direction)),
                 )
@@ -143,12 +164,12 @@ def _tag(direction: Index) -> int:
     return tag
 
 
-def _edge(shape: Index, width: Index, direction: Index, *, outside: bool) -> Box:
+def _edge(shape: Index, width: Index, moved: Index, direction: Index, *, outside: bool) -> Box:
     start, stop = [], []
-    for n, w, step in zip(shape, width, direction, strict=True):
-        low = {-1: 0 if outside else w, 0: w, 1: n + w if outside else n}[step]
+    for n, w, r, step in zip(shape, width, moved, direction, strict=True):
+        low = {-1: w - r if outside else w, 0: w, 1: n + w if outside else n + w - r}[step]
         start.append(low)
-        stop.append(low + (w if step else n))
+        stop.append(low + (r if step else n))
     return Box(tuple(start), tuple(stop))
 
 

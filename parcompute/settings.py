@@ -20,10 +20,16 @@ class Settings(NamedTuple):
         The engine that runs stencils.
     dims : tuple of int or None
         Ranks along each axis; None lets every grid choose for its own shape.
+    threads : int
+        Threads of each rank that share the cells of a sweep.
+    time_tile : int or "auto"
+        Sweeps that a tile goes through while it is in the cache; 1: no time tiles.
     """
 
     engine: str = "numba"
     dims: tuple[int, ...] | None = None
+    threads: int = 1
+    time_tile: int | str = "auto"
 
 
 _current: ContextVar[Settings] = ContextVar("parcompute_settings", default=Settings())  # noqa: B039

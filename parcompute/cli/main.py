@@ -16,6 +16,7 @@ _COMMANDS = {
     "exec": "run a program written for mpi4py: parcompute exec -n 4 script.py",
     "analyze": "statistics of a finished run: parcompute analyze RUN",
     "list": "the experiments there are",
+    "kernel": "what the stencils of an experiment cost and become: parcompute kernel +exp=heat2d",
 }
 _INTERRUPTED = 130  # the shell's exit code for Ctrl-C
 _TERMINATED = 143  # and for SIGTERM

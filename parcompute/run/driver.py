@@ -27,6 +27,7 @@ from parcompute.run.progress import Progress, logger
 from parcompute.run.report import Report
 from parcompute.run.spec import RunSpec
 from parcompute.run.watchdog import Watchdog
+from parcompute.stencils import described
 from parcompute.timing import Timers
 
 _GUARDED = 5  # pieces between two searches for NaN
@@ -43,7 +44,9 @@ def run_rank(comm: Communicator, spec: RunSpec, engine: str) -> Report:
         On every rank, if a field holds NaN or infinity.
     """
     dims = None if spec.backend.dims is None else tuple(spec.backend.dims)
-    chosen = settings.Settings(engine=spec.kernels.engine, dims=dims)
+    chosen = settings.Settings(
+        spec.kernels.engine, dims, spec.backend.threads, spec.kernels.time_tile
+    )
     folder = Path(spec.directory)
     watchdog = Watchdog(spec.backend.hang_timeout, comm, folder)
     with directory.recorded(folder), settings.use(chosen), watchdog:
@@ -131,10 +134,12 @@ class Run:
     def _advance(self, step: int, target: int, progress: Progress | None) -> None:
         """Go from `step` to `target`; the first step of the run also loads the kernels."""
         for count in self.pieces.between(step, target):
+            self.experiment.steps_done = step
             with self.timers.phase("steps" if step else "first step"):
                 self.experiment.advance(count)
             self.started = True
             step += count
+            self.experiment.steps_done = step
             self.watchdog.progress()
             if progress is not None:
                 progress.update(step)
@@ -174,14 +179,13 @@ class Run:
             errors=self._errors(),
             memory=self.comm.allreduce(peak_memory(), op=max),
             writer=writer.name if writer else "no fields",
+            kernels=described(dict.fromkeys(f.grid for f in self.experiment.fields().values())),
         )
 
     def _errors(self) -> dict[str, dict[str, float]]:
         exact = self.experiment.exact(self.experiment.steps * self.experiment.dt)
         return {
-            f.name: reductions.errors(
-                self.comm, f.owned, exact[f.name](*f.grid.coordinates_local())
-            )
+            f.name: reductions.errors(self.comm, f.owned, exact[f.name](*f.coordinates_local()))
             for f in self.fields
             if f.name in exact
         }

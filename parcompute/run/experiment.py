@@ -12,6 +12,7 @@ from parcompute.errors import ConfigError
 from parcompute.field import Field
 from parcompute.io.arrays import read_array
 from parcompute.io.collective import on_root
+from parcompute.stencils import Clock
 
 Solution = Callable[..., Any]
 
@@ -31,11 +32,19 @@ class Experiment:
         Time of one step; 1 if the subclass does not define it.
     time_units : str
         Unit of `dt`.
+    steps_done : int
+        Steps that have been made; the driver counts them.
     """
 
     steps: int = 0
     dt = 1.0
     time_units = ""
+    steps_done = 0
+
+    @property
+    def clock(self) -> Clock:
+        """The time now, for stencils with boundaries or scalars that vary: ``clock=self.clock``."""
+        return Clock(self.steps_done, self.dt)
 
     def validate(self) -> None:
         """Raise `ConfigError` where the parameters make no sense; called before anything else."""

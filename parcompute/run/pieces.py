@@ -8,11 +8,12 @@ from time import perf_counter
 from parcompute.comm import Communicator
 
 _MOST = 100  # pieces of a run, where the steps are short
+_LEAST = 32  # steps of the longest piece: time tiles go through as many at once
 _SECONDS = 10.0  # of a piece of several steps, at most, about
 
 
 class Pieces:
-    """Pieces of the steps of a run: at most a hundredth of them, and none that lasts long.
+    """Pieces of the steps of a run: a hundredth of them or some, and none that lasts long.
 
     Short pieces cost speed, long ones show no progress, and too much of nothing seems to hang. They
     grow from one step on, each twice as long as the one before, while they are short; the ranks
@@ -34,7 +35,7 @@ class Pieces:
     """
 
     def __init__(self, comm: Communicator, steps: int, limit: float | None) -> None:
-        self.most = max(1, -(-steps // _MOST))
+        self.most = max(_LEAST, -(-steps // _MOST))
         self._comm = comm
         self._size = 1
         self._growing = True

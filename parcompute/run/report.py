@@ -35,6 +35,8 @@ class Report:
         Largest resident memory of a rank [bytes].
     writer : str
         How ``fields.h5`` was written.
+    kernels : list of str
+        How stencils were computed.
     """
 
     directory: str
@@ -48,6 +50,7 @@ class Report:
     errors: dict[str, dict[str, float]]
     memory: int
     writer: str
+    kernels: list[str]
 
     @property
     def mlups(self) -> float:
@@ -72,6 +75,7 @@ class Report:
                 for name, e in self.errors.items()
             ),
             ("memory", f"{self.memory / 2**20:.0f} MiB in the largest rank"),
+            *(("kernels", text) for text in self.kernels),
             ("output", self.writer),
         ]
         return [f"{label:<14} {value}" for label, value in rows]

@@ -24,7 +24,7 @@ class Backend:
     ranks : int, optional
         Number of ranks; default: one per physical core.
     threads : int
-        Threads of each rank, for OpenMP and BLAS.
+        Threads of each rank, for stencils, OpenMP and BLAS.
     dims : list of int, optional
         Ranks along each axis; default: the least halo surface.
     hang_timeout : float, optional
@@ -76,12 +76,24 @@ class Kernels:
     ----------
     engine : {"numba", "numpy"}
         numba: compiled; numpy: the reference, equal to the last bit.
+    time_tile : int or "auto"
+        Sweeps that a tile goes through while it is in the cache; 1: none; auto: the fastest that
+        is found in a few trials.
     """
 
     engine: str = "numba"
+    time_tile: int | str = "auto"
 
     def __post_init__(self) -> None:
         _one_of("kernels.engine", self.engine, ENGINES)
+        if isinstance(self.time_tile, str):
+            if self.time_tile != "auto":
+                raise ConfigError(
+                    f"kernels.time_tile must be auto or a number of sweeps from 1 on, "
+                    f"got '{self.time_tile}'."
+                )
+        else:
+            _at_least("kernels.time_tile", self.time_tile, 1)
 
 
 def _one_of(key: str, value: str, valid: tuple[str, ...]) -> None:

@@ -1,11 +1,41 @@
-"""Stencils: from the formula of one cell to kernels over a box of cells.
+"""Stencils: from the formula of one cell to sweeps over a grid.
 
-`parse` reads offsets and radius from the user's function, `emit` writes the formula as source
-for an engine, `kernels` turns that source into something that computes a box, and `apply`
-runs it over fields: halo exchange beside the core, then the rim.
+`parse` reads offsets and operations from the user's function, `typing` adds types, and two engines
+compute it: `numpy_engine` on whole blocks, the reference, and `loops` with `driver` as compiled
+loops. `tiles` plans several sweeps at once, `program` binds the plan to fields, `sequence` runs it.
 """
 
-from parcompute.stencils.apply import BlockStencil, Stencil, block_stencil, stencil
-from parcompute.stencils.language import where
+from parcompute.stencils.application import Application, Clock
+from parcompute.stencils.apply import (
+    BlockStencil,
+    Stencil,
+    block_stencil,
+    described,
+    stencil,
+    sweep,
+)
+from parcompute.stencils.language import (
+    index,
+    position,
+    reduce_max,
+    reduce_min,
+    reduce_sum,
+    where,
+)
 
-__all__ = ["BlockStencil", "Stencil", "block_stencil", "stencil", "where"]
+__all__ = [
+    "Application",
+    "BlockStencil",
+    "Clock",
+    "Stencil",
+    "block_stencil",
+    "described",
+    "index",
+    "position",
+    "reduce_max",
+    "reduce_min",
+    "reduce_sum",
+    "stencil",
+    "sweep",
+    "where",
+]

@@ -11,76 +11,60 @@ import ctypes
 import hashlib
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from parcompute.comm import Communicator
 from parcompute.errors import ParcomputeError
+from parcompute.stencils.machine_code import machine_code
+
+
+class Run(Protocol):
+    """Takes tiles through a program; all but the range of tiles are addresses of int64 words."""
+
+    def __call__(self, words: int, region: int, thread: int, begin: int, end: int) -> None:
+        """Compute the tiles from `begin` up to, not including, `end`."""
 
 
 @dataclass(frozen=True)
 class CompiledSource:
-    """A generated kernel and its machine code on disk.
+    """A generated module and its machine code on disk.
 
     Parameters
     ----------
     name : str
-        Name of the stencil.
+        Name of the stencil, or of what stencils share.
     source : str
-        A module with ``kernel(*arrays, *scalars, low, high, layout)``; see `emit.numba_source`.
-    real : {"float32", "float64"}
-        Type of arrays and scalars.
-    arrays, scalars : int
-        How many there are of each.
+        The module.
+    root : {"kernel", "run"}
+        The function in it that is called from elsewhere.
     """
 
     name: str
     source: str
-    real: str
-    arrays: int
-    scalars: int
+    root: str = "kernel"
 
     @cached_property
     def path(self) -> Path:
         """The object file, named after everything that the machine code depends on."""
-        state = "\n".join([_machine(), self.real, self.source])
+        state = f"{machine()}\n{self.source}"
         digest = hashlib.sha256(state.encode()).hexdigest()[:20]
         return cache_folder() / f"{self.name}_{digest}.o"
 
-    def load(self, comm: Communicator) -> Callable[..., None]:
-        """Return the kernel as a function of addresses and numbers; collective.
-
-        Where a rank finds no machine code, rank 0 compiles first while the others wait; where
-        the cache folder is not shared, the others then compile for themselves.
-        """
-        if not comm.allreduce(self.path.exists(), op=min):
-            if comm.Get_rank() == 0:
-                self._compile()
-            comm.Barrier()
-            self._compile()
-        return _linked(self.path, self.real, self.arrays, self.scalars)
-
-    def _compile(self) -> None:
+    def compile(self) -> None:
         """Write the object file, and the source beside it, unless it is there."""
         if self.path.exists():
             return
-        from numba import njit, types
+        symbol, code = machine_code(self.source, self.name, self.root)
+        self._save(f"{symbol}\n".encode() + code)
 
-        number, index = getattr(types, self.real), types.CPointer(types.uint64)
-        signature = types.void(
-            *[types.CPointer(number)] * self.arrays, *[number] * self.scalars, index, index, index
-        )
-        module: dict[str, Any] = {}
-        exec(compile(self.source, f"<{self.name}>", "exec"), module)
-        options = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        dispatcher = njit(signature, **options)(module["kernel"])
-        (compiled,) = dispatcher.overloads.values()
-        header = f"{compiled.fndesc.mangled_name}\n".encode()
-        self._save(header + compiled.library._get_compiled_object())
+    def address(self) -> int:
+        """Return where the function is in this process."""
+        return _linked(self.path)
 
     def _save(self, content: bytes) -> None:
         try:
@@ -99,26 +83,48 @@ class CompiledSource:
             ) from None
 
 
-@lru_cache
-def _linked(path: Path, real: str, arrays: int, scalars: int) -> Callable[..., None]:
-    """Link the machine code into this process and return it as a function.
+def prepare(sources: Sequence[CompiledSource], comm: Communicator) -> None:
+    """See that there is machine code for all sources; collective.
 
-    Numba's functions take two leading pointers, to the return value and to exception data; a
-    kernel uses neither and returns status 0.
+    Where a rank finds none, rank 0 compiles first while the others wait; where the cache folder
+    is not shared, the others then compile for themselves.
     """
-    symbol, _, code = path.read_bytes().partition(b"\n")
-    address = _linker_add(code, symbol.decode())
-    pointer = ctypes.c_void_p
-    number = ctypes.c_float if real == "float32" else ctypes.c_double
-    kinds = [pointer] * (2 + arrays) + [number] * scalars + [pointer] * 3
-    function = ctypes.CFUNCTYPE(ctypes.c_int, *kinds)(address)
+    if comm.allreduce(all(source.path.exists() for source in sources), op=min):
+        return
+    if comm.Get_rank() == 0:
+        for source in sources:
+            source.compile()
+    comm.Barrier()
+    for source in sources:
+        source.compile()
+
+
+def runner(source: CompiledSource) -> Run:
+    """Return a driver as a Python function.
+
+    Numba's functions take two leading pointers, to the return value and to exception data; ours
+    raise nothing and return nothing.
+    """
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    kinds = [pointer, pointer, pointer, pointer, pointer, number, number]
+    function = ctypes.CFUNCTYPE(ctypes.c_int, *kinds)(source.address())
     unused = (ctypes.c_void_p * 2)()
     first = ctypes.addressof(unused)
+    second = first + ctypes.sizeof(pointer)
 
-    def kernel(*arguments: Any, _keep: Any = unused) -> None:
-        function(first, first + ctypes.sizeof(pointer), *arguments)
+    def run(
+        words: int, region: int, thread: int, begin: int, end: int, _keep: Any = unused
+    ) -> None:
+        function(first, second, words, region, thread, begin, end)
 
-    return kernel
+    return run
+
+
+@cache
+def _linked(path: Path) -> int:
+    """Link machine code into this process."""
+    symbol, _, code = path.read_bytes().partition(b"\n")
+    return _linker_add(code, symbol.decode())
 
 
 def _linker_add(code: bytes, symbol: str) -> int:
@@ -143,7 +149,7 @@ def _linker() -> Any:
 
 
 @lru_cache
-def _machine() -> str:
+def machine() -> str:
     """Return what machine code depends on besides its source."""
     import llvmlite.binding as llvm
 

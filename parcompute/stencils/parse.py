@@ -1,68 +1,27 @@
-"""Read a stencil function: its fields, scalars, offsets and formula, or say what is wrong where."""
+"""Read a stencil function by walking through its statements with symbols for the fields.
+
+Constants are computed as Python does, calls of the user's own functions and loops over constants
+are unrolled, and conditional statements become selections.
+"""
 
 from __future__ import annotations
 
 import ast
-import inspect
-import textwrap
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
-from parcompute.box import Index
+import numpy as np
+
 from parcompute.errors import StencilError
-from parcompute.stencils.language import where
+from parcompute.stencils.evaluate import elements, evaluate, select
+from parcompute.stencils.expression import Graph, Node, in_order
+from parcompute.stencils.formula import Formula, Reduction
+from parcompute.stencils.source import Field, Source, State
 
-
-@dataclass(frozen=True)
-class Formula:
-    """What a stencil function says.
-
-    Attributes
-    ----------
-    name : str
-        Name of the function.
-    fields, scalars : tuple of str
-        Positional parameters (fields) and keyword-only parameters (numbers).
-    offsets : tuple of (str, tuple of int)
-        Every different read, in order of appearance.
-    assignments : tuple of (str, ast.expr)
-        Local variables.
-    results : tuple of ast.expr
-        The returned expressions, one for each output field.
-    constants : dict
-        Numbers found outside the function.
-    """
-
-    name: str
-    fields: tuple[str, ...]
-    scalars: tuple[str, ...]
-    offsets: tuple[tuple[str, Index], ...]
-    assignments: tuple[tuple[str, ast.expr], ...]
-    results: tuple[ast.expr, ...]
-    constants: dict[str, float]
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.offsets[0][1])
-
-    @cached_property
-    def radius(self) -> dict[str, Index]:
-        """Largest absolute offset along each axis, for each field."""
-        return {
-            name: tuple(
-                max((abs(o[axis]) for f, o in self.offsets if f == name), default=0)
-                for axis in range(self.ndim)
-            )
-            for name in self.fields
-        }
-
-    @property
-    def corners(self) -> bool:
-        """Whether a cell off the axes is read (a box stencil, not a star)."""
-        return any(sum(o != 0 for o in offset) > 1 for _, offset in self.offsets)
+_MOST_UNROLLED = 1000  # turns of one loop
+_DEEPEST = 20  # calls of helper functions within each other
+_NOT_ASSIGNED = "a cell is not assigned: return its new value, the cells around it are only read."
 
 
 def parse(function: Callable[..., Any]) -> Formula:
@@ -73,210 +32,231 @@ def parse(function: Callable[..., Any]) -> Formula:
     StencilError
         If the function uses what the stencil language does not have; names file and line.
     """
-    return _Reader(function).formula()
-
-
-_ARITY = {  # of the functions of the language: fewest and most arguments
-    "abs": (1, 1),
-    "sqrt": (1, 1),
-    "exp": (1, 1),
-    "log": (1, 1),
-    "sin": (1, 1),
-    "cos": (1, 1),
-    "tan": (1, 1),
-    "tanh": (1, 1),
-    "sinh": (1, 1),
-    "cosh": (1, 1),
-    "arctan": (1, 1),
-    "minimum": (2, 2),
-    "maximum": (2, 2),
-    "min": (2, 99),
-    "max": (2, 99),
-    "where": (3, 3),
-}
-_OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
-_COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
-
-
-def call_name(call: ast.Call) -> str:
-    """Return the last part of the called name: ``sqrt`` for ``np.sqrt``."""
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-
-
-class _Reader:
-    """Checks one function node by node and collects what it reads."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.file = inspect.getsourcefile(function) or "?"
-        try:
-            lines, self.first_line = inspect.getsourcelines(function)
-            tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
-        except (OSError, SyntaxError) as error:
-            raise StencilError(
-                f"The source of stencil '{function.__name__}' cannot be read ({error}): define "
-                f"it in a file or a notebook cell, not in exec() or at the prompt."
-            ) from None
-        if not isinstance(tree, ast.FunctionDef):
-            raise StencilError(f"{self.file}:{self.first_line}: a stencil must be a def function.")
-        self.tree = tree
-        self.fields = tuple(a.arg for a in tree.args.args)
-        self.scalars = tuple(a.arg for a in tree.args.kwonlyargs)
-        self.locals: set[str] = set()
-        self.conditions: set[str] = set()  # the locals that are true or false
-        self.constants: dict[str, float] = {}
-        self.offsets: list[tuple[str, Index]] = []
-
-    def error(self, node: ast.AST, message: str) -> StencilError:
-        line = self.first_line + getattr(node, "lineno", 1) - 1
-        return StencilError(f"{self.file}:{line}: in stencil '{self.tree.name}': {message}")
-
-    def formula(self) -> Formula:
-        args = self.tree.args
-        if not self.fields or args.vararg or args.kwarg or args.defaults or args.posonlyargs:
-            raise self.error(
-                self.tree, "parameters must be fields, then '*', then scalars: def f(u, v, *, r)."
-            )
-        assignments, results = self._body()
-        if not self.offsets:
-            raise self.error(self.tree, "no field is read; write u[0, 0] for the cell itself.")
-        return Formula(
-            self.tree.name,
-            self.fields,
-            self.scalars,
-            tuple(dict.fromkeys(self.offsets)),
-            tuple(assignments),
-            tuple(results),
-            self.constants,
+    source = Source(function)
+    args = source.tree.args
+    if not args.args or args.vararg or args.kwarg or args.defaults or args.posonlyargs:
+        raise source.error(
+            source.tree, "parameters must be fields, then '*', then scalars: def f(u, v, *, r)."
         )
+    if any(args.kw_defaults):
+        raise source.error(source.tree, "scalars have no defaults: give them in the call.")
+    fields = tuple(a.arg for a in args.args)
+    scalars = tuple(a.arg for a in args.kwonlyargs)
+    state = State(Graph(), function.__name__, fields)
+    values: dict[str, Any] = {name: Field(name) for name in fields}
+    values |= {name: state.graph.node("scalar", data=name) for name in scalars}
+    results = Reader(source, state, values, frozenset(values)).returned()
+    if state.ndim is None:
+        raise source.error(source.tree, "no field is read; write u[0, 0] for the cell itself.")
+    where = f"{source.file}:{source.first_line}"
+    values_, reductions = _sorted(source, state, results)
+    formula = Formula(
+        *(function.__name__, where, fields, scalars, state.ndim, values_, reductions),
+        tuple(state.returned),
+    )
+    _check_axes(formula)
+    return formula
 
-    def _body(self) -> tuple[list[tuple[str, ast.expr]], list[ast.expr]]:
-        assignments = []
-        statements = self.tree.body
-        if ast.get_docstring(self.tree) is not None:
-            statements = statements[1:]
-        for statement in statements:
+
+def _sorted(
+    source: Source, state: State, results: Sequence[Any]
+) -> tuple[tuple[Node, ...], tuple[Reduction, ...]]:
+    """Tell new values of fields from reductions, which come last."""
+    count = sum(not isinstance(r, Reduction) for r in results)
+    if any(isinstance(r, Reduction) for r in results[:count]):
+        raise source.error(source.tree, "return the new values of fields first, then reductions.")
+    values = [r if isinstance(r, Node) else state.graph.number(r) for r in results[:count]]
+    return tuple(values), tuple(results[count:])
+
+
+def _check_axes(formula: Formula) -> None:
+    for node in in_order(formula.roots):
+        if node.kind in ("index", "position") and node.data >= formula.ndim:
+            raise StencilError(
+                f"{node.where}: in stencil '{formula.name}': pc.{node.kind}({node.data}) of "
+                f"fields that have {formula.ndim} axes: the first axis is 0."
+            )
+
+
+class Reader:
+    """Walks through the statements of one function; `fixed` are names that it cannot assign."""
+
+    def __init__(
+        self,
+        source: Source,
+        state: State,
+        values: dict[str, Any],
+        fixed: frozenset[str] = frozenset(),
+    ) -> None:
+        self.source, self.state, self.values, self.fixed = source, state, values, fixed
+
+    def returned(self) -> list[Any]:
+        """Return the values that the function returns."""
+        if self.state.depth > _DEEPEST:
+            raise self.source.error(self.source.tree, "functions call each other without end.")
+        results = self.run(self.source.tree.body)
+        if results is None:
+            raise self.source.error(self.source.tree, "it must return the new value of the cell.")
+        return results
+
+    def run(self, statements: Sequence[ast.stmt]) -> list[Any] | None:
+        """Execute statements; return what they return, None if they go on."""
+        for k, statement in enumerate(statements):
             match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    condition = self._is_condition(value)
-                    self._check(value, condition=condition)
-                    if name in (*self.fields, *self.scalars):
-                        raise self.error(statement, f"the parameter '{name}' cannot be assigned.")
-                    self.locals.add(name)
-                    (self.conditions.add if condition else self.conditions.discard)(name)
-                    assignments.append((name, value))
-                case ast.Return(value=ast.expr() as value):
-                    results = list(value.elts) if isinstance(value, ast.Tuple) else [value]
-                    for result in results:
-                        self._check(result)
-                    return assignments, results
+                case ast.Return(value=value):
+                    return self._results(statement, value)
+                case ast.If():
+                    rest = statements[k + 1 :]
+                    condition = self._condition(statement)
+                    if not isinstance(condition, Node):
+                        chosen = statement.body if condition else statement.orelse
+                        return self.run([*chosen, *rest])
+                    if any(isinstance(n, ast.Return) for n in ast.walk(statement)):
+                        return self._ways(condition, statement, rest)
+                    self._branches(condition, statement)
+                case ast.For():
+                    self._loop(statement)
                 case _:
-                    raise self.error(
-                        statement, "only assignments to local variables and one return are allowed."
-                    )
-        raise self.error(self.tree, "it must return the new value of the cell.")
+                    self._assign(statement)
+        return None
 
-    def _check(self, node: ast.expr, *, condition: bool = False) -> None:
-        """Check one expression that must be a number, or a condition."""
-        if self._is_condition(node) != condition:
-            text = ast.unparse(node)
-            raise self.error(
-                node,
-                f"'{text}' is a number where a condition is needed: compare it with something."
-                if condition
-                else f"'{text}' is a condition, not a number: write where({text}, 1.0, 0.0).",
-            )
-        match node:
-            case ast.Subscript(value=ast.Name(id=name)):
-                self._check_read(node, name)
-            case ast.Name(id=name):
-                self._check_name(node, name)
+    def _results(self, statement: ast.Return, value: ast.expr | None) -> list[Any]:
+        if value is None:
+            raise self.source.error(statement, "it must return the new value of the cell.")
+        results, places = [], []
+        for part in value.elts if isinstance(value, ast.Tuple) else [value]:
+            inner = part.value if isinstance(part, ast.Starred) else part
+            result = self.evaluate(inner)
+            spread = isinstance(result, tuple) and (part is value or part is not inner)
+            several = list(result) if spread else [result]
+            results += several
+            places += [self.source.place(part)] * len(several)
+        for result in results:
+            if isinstance(result, Field):
+                zeros = ", ".join("0" * (self.state.ndim or 2))
+                raise self.source.error(
+                    value, f"field '{result.name}' needs offsets: write {result.name}[{zeros}]."
+                )
+            if not isinstance(result, Node | Reduction | bool | int | float):
+                raise self.source.error(value, "it must return numbers, the new values of a cell.")
+        if not self.state.depth:
+            self.state.returned = places
+        return results
+
+    def _assign(self, statement: ast.stmt) -> None:
+        match statement:
+            case ast.Assign(targets=targets, value=value):
+                result = self.evaluate(value)
+                for target in targets:
+                    self._bind(target, result)
+            case ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value):
+                self._bind(target, self.evaluate(value))
+            case ast.AugAssign(target=ast.Name(id=name) as target, op=op, value=value):
+                old = ast.copy_location(ast.Name(name, ast.Load()), target)
+                combined = ast.copy_location(ast.BinOp(old, op, value), statement)
+                self._bind(target, self.evaluate(combined))
+            case ast.Expr(value=ast.Constant(value=str())) | ast.Pass():
+                pass
+            case ast.AugAssign(target=ast.Subscript()):
+                raise self.source.error(statement, _NOT_ASSIGNED)
             case _:
-                for part, is_condition in self._parts(node):
-                    self._check(part, condition=is_condition)
+                raise self.source.error(
+                    statement,
+                    "only assignments to local variables, if, for over constants and return are "
+                    "allowed.",
+                )
 
-    def _is_condition(self, node: ast.expr) -> bool:
-        match node:
-            case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
-                return True
+    def _bind(self, target: ast.expr, value: Any) -> None:
+        match target:
+            case ast.Name(id=name) if name in self.fixed:
+                raise self.source.error(target, f"the parameter '{name}' cannot be assigned.")
             case ast.Name(id=name):
-                return name in self.conditions
-        return False
+                self.values[name] = value
+            case ast.Tuple(elts=targets) | ast.List(elts=targets):
+                parts = elements(value)
+                if parts is None:
+                    raise self.source.error(target, f"{len(targets)} names for one value.")
+                if len(targets) != len(parts):
+                    raise self.source.error(
+                        target, f"{len(targets)} names for {len(parts)} values."
+                    )
+                for single, part in zip(targets, parts, strict=True):
+                    self._bind(single, part)
+            case ast.Subscript():
+                raise self.source.error(target, _NOT_ASSIGNED)
+            case _:
+                raise self.source.error(target, f"'{ast.unparse(target)}' cannot be assigned.")
 
-    def _parts(self, node: ast.expr) -> list[tuple[ast.expr, bool]]:
-        """Return the operands of `node`, and whether each must be a condition.
-
-        NumPy and Numba disagree on what arithmetic with truth values means, so there is none.
-        """
-        match node:
-            case ast.Constant(value=int() | float()):
-                return []
-            case ast.UnaryOp(op=ast.Not(), operand=a):
-                return [(a, True)]
-            case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=a):
-                return [(a, False)]
-            case ast.BinOp(op=ast.Pow(), left=a, right=ast.Constant(value=2)):
-                return [(a, False)]
-            case ast.BinOp(op=ast.Pow()):
-                raise self.error(node, "only **2 is allowed; write other powers as products.")
-            case ast.BinOp(op=operator, left=a, right=b) if isinstance(operator, _OPERATORS):
-                return [(a, False), (b, False)]
-            case ast.Compare(left=a, ops=[test], comparators=[b]) if isinstance(test, _COMPARISONS):
-                return [(a, False), (b, False)]
-            case ast.BoolOp(values=values):
-                return [(value, True) for value in values]
-            case ast.IfExp(test=c, body=a, orelse=b):
-                return [(c, True), (a, False), (b, False)]
-            case ast.Call(args=args, keywords=[]) if self._is_function(node):
-                first = call_name(node) == "where"
-                return [(arg, first and k == 0) for k, arg in enumerate(args)]
-        raise self.error(node, f"'{ast.unparse(node)}' is not part of the stencil language.")
-
-    def _is_function(self, call: ast.Call) -> bool:
-        name = call_name(call)
-        low, high = _ARITY.get(name, (1, 0))
-        if not low <= len(call.args) <= high:
-            return False
-        found = self._lookup(name) if isinstance(call.func, ast.Name) else None
-        return found is where or not inspect.isfunction(found)  # the user's own sqrt() is another
-
-    def _check_read(self, node: ast.Subscript, name: str) -> None:
-        if name not in self.fields:
-            raise self.error(node, f"'{name}' is not a field; the fields are {self.fields}.")
-        try:
-            index = ast.literal_eval(node.slice)
-        except ValueError:
-            index = None
-        offset = index if isinstance(index, tuple) else (index,)
-        if not all(isinstance(o, int) and not isinstance(o, bool) for o in offset):
-            raise self.error(
-                node, f"offsets must be constant whole numbers, got '{ast.unparse(node)}'."
+    def _condition(self, statement: ast.If) -> Any:
+        condition = self.evaluate(statement.test)
+        if isinstance(condition, Field | Reduction):
+            raise self.source.error(
+                statement, f"'{ast.unparse(statement.test)}' is not a condition."
             )
-        if self.offsets and len(offset) != len(self.offsets[0][1]):
-            raise self.error(
-                node,
-                f"'{ast.unparse(node)}' has {len(offset)} offsets, the reads before it have "
-                f"{len(self.offsets[0][1])}: give one for each axis.",
+        if isinstance(condition, np.ndarray):
+            raise self.source.error(
+                statement, f"'{ast.unparse(statement.test)}' is an array, not a condition."
             )
-        self.offsets.append((name, offset))
+        return condition
 
-    def _check_name(self, node: ast.expr, name: str) -> None:
-        if name in self.fields:
-            raise self.error(
-                node, f"field '{name}' needs offsets: write {name}[0, 0] for the cell."
+    def _ways(
+        self, condition: Node, statement: ast.If, rest: Sequence[ast.stmt]
+    ) -> list[Any] | None:
+        """Execute an if statement that may return, with all that follows; select the results."""
+        yes = self._copy().run([*statement.body, *rest])
+        no = self._copy().run([*statement.orelse, *rest])
+        if yes is None and no is None:
+            return None
+        if yes is None or no is None:
+            raise self.source.error(statement, "each way through it must return a new value.")
+        if len(yes) != len(no):
+            raise self.source.error(
+                statement,
+                f"each way through it must return as many values, got {len(yes)} and {len(no)}.",
             )
-        if name in self.scalars or name in self.locals:
-            return
-        value = self._lookup(name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.error(
-                node, f"'{name}' is neither a parameter, a local variable nor a number outside."
+        return [self._select(condition, a, b, statement) for a, b in zip(yes, no, strict=True)]
+
+    def _branches(self, condition: Node, statement: ast.If) -> None:
+        """Execute both branches; keep the names that both define, with values selected."""
+        yes, no = self._copy(), self._copy()
+        yes.run(statement.body)
+        no.run(statement.orelse)
+        self.values.clear()
+        for name in yes.values.keys() & no.values.keys():
+            a, b = yes.values[name], no.values[name]
+            self.values[name] = self._select(condition, a, b, statement)
+
+    def _copy(self) -> Reader:
+        return Reader(self.source, self.state, dict(self.values), self.fixed)
+
+    def _select(self, condition: Node, a: Any, b: Any, place: ast.AST) -> Any:
+        return select(self.source, self.state, condition, a, b, place)
+
+    def _loop(self, statement: ast.For) -> None:
+        """Unroll a loop over constants."""
+        if statement.orelse:
+            raise self.source.error(statement, "a loop has no else.")
+        if any(isinstance(n, ast.Return | ast.Break | ast.Continue) for n in ast.walk(statement)):
+            raise self.source.error(statement, "a loop cannot return, break or continue.")
+        turns = self.evaluate(statement.iter)
+        if isinstance(turns, Node | Field | Reduction | str) or not hasattr(turns, "__iter__"):
+            raise self.source.error(
+                statement, "a loop must run over constants: for k in range(1, 5)."
             )
-        self.constants[name] = float(value)
+        turns = list(islice(turns, _MOST_UNROLLED + 1))
+        if len(turns) > _MOST_UNROLLED:
+            raise self.source.error(statement, f"a loop may have {_MOST_UNROLLED} turns at most.")
+        for turn in turns:
+            self._bind(statement.target, turn)
+            self.run(statement.body)
 
-    def _names(self) -> dict[str, Any]:
-        free = inspect.getclosurevars(self.function)
-        return {**free.globals, **free.nonlocals}
+    def evaluate(self, node: ast.expr) -> Any:
+        """Return the value of an expression: a Python constant, a node, a field."""
+        return evaluate(self.source, self.state, self.values, self._inlined, node)
 
-    def _lookup(self, name: str) -> Any:
-        return self._names().get(name)
+    def _inlined(self, source: Source, values: dict[str, Any]) -> list[Any]:
+        """Return what a helper function returns for these arguments."""
+        self.state.depth += 1
+        results = Reader(source, self.state, values).returned()
+        self.state.depth -= 1
+        return results

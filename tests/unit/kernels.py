@@ -165,12 +165,11 @@ class Cell:
 def by_loop(stencil, fields, keywords):
     """Return what the function itself gives cell by cell, an array for each result."""
     dtype, shape = fields[0].dtype, fields[0].shape_local
-    numbers = {name: dtype.type(value) for name, value in keywords.items()}
     results = [np.empty(shape, dtype) for _ in range(stencil.outputs)]
     for index in np.ndindex(*shape):
         cells = [Cell(field.padded, field.halo, index) for field in fields]
         with np.errstate(all="ignore"):
-            values = stencil.__wrapped__(*cells, **numbers)
+            values = stencil.__wrapped__(*cells, **keywords)
         for result, value in zip(results, values if stencil.outputs > 1 else [values], strict=True):
             result[index] = value
     return results

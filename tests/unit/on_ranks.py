@@ -15,6 +15,28 @@ from tests.unit.padding import padded
 WALLS = [pc.Dirichlet(1.5), pc.Neumann(-2.0), pc.Reflecting()]
 
 
+def _wave(*coordinates, t):
+    return np.cos(sum((k + 1) * x for k, x in enumerate(coordinates)) - t)
+
+
+def _double(ghost, inner, t):
+    ghost[...] = 2 * inner[: len(ghost)] + t
+
+
+# one of each kind; those that vary are made for every wall
+EVERY = [
+    *WALLS,
+    pc.Reflecting("odd"),
+    pc.Extrapolating(),
+    pc.Extrapolating(1),
+    pc.Fixed(0.5),
+    pc.Robin(2.0, 0.5, 3.0),
+    pc.Robin(2.0, 0.5, _wave),
+    pc.Dirichlet(_wave),
+    pc.Custom(_double),
+]
+
+
 def dims_of(size, ndim):
     """Return every way to put `size` ranks on `ndim` axes."""
     if ndim == 1:
@@ -64,6 +86,69 @@ def _exchange(comm, whole, dims, halo, sides, *, corners):
         outside += line.reshape((-1, *(1,) * (grid.ndim - 1 - axis)))
     chosen = slice(None) if corners else outside <= 1
     np.testing.assert_array_equal(u.padded[chosen], window[chosen])
+
+
+def boundaries_like_one_rank(comm, count):
+    """Fill the ghosts of every boundary, at centres and faces, and compare with one rank's bits."""
+    rng = np.random.default_rng(comm.Get_size())
+    for _ in range(count):
+        ndim = int(rng.integers(1, 4))
+        every = dims_of(comm.Get_size(), ndim)
+        dims = every[rng.integers(len(every))]
+        halo = tuple(map(int, rng.integers(0, 4, ndim)))
+        shape = tuple(
+            d * max(2, w + 1) + int(rng.integers(4)) for d, w in zip(dims, halo, strict=True)
+        )
+        spec = [_two_of_every(rng, shape, axis) for axis in range(ndim)]
+        options = {
+            "halo": halo,
+            "boundary": spec,
+            "at": tuple(str(a) for a in rng.choice(["centre", "face"], ndim)),
+            "dtype": rng.choice([np.float32, np.float64]),
+        }
+        _compare(comm, rng.normal(size=shape), dims, options)
+    return count
+
+
+def _two_of_every(rng, shape, axis):
+    if rng.random() < 0.3:
+        return pc.Periodic()
+    across = rng.normal(size=[n for a, n in enumerate(shape) if a != axis])
+    walls = [*EVERY, pc.Neumann(across), pc.Dirichlet(across)]
+    low, high = rng.integers(len(walls), size=2)
+    return walls[low], walls[high]
+
+
+def _compare(comm, whole, dims, options):
+    periods = [isinstance(b, pc.Periodic) for b in options["boundary"]]
+    extent = [(0.0, 1.0), (2.0, -1.0), (0.0, 3.0)][: whole.ndim]
+    blocks = []
+    for ranks, split in ((pc.serial(), None), (comm, dims)):
+        grid = pc.Grid(whole.shape, extent, comm=ranks, dims=split, periods=periods)
+        u = grid.field("u", **options)
+        for time in (0.25, 0.75):
+            u.owned[...] = whole[grid.box.slices]
+            u.exchange(time=time)
+        blocks.append(u.padded)
+    window = blocks[0][grid.box.grow((0,) * grid.ndim, tuple(2 * w for w in u.halo)).slices]
+    assert window.tobytes() == blocks[1].tobytes(), (options, whole.shape, dims)
+
+
+def widened(comm):
+    """Widen a field on ranks; return whether its ghosts and halos hold the same as before."""
+    size = comm.Get_size()
+    grid = pc.Grid((4 * size + 1, 5), comm=comm, dims=(size, 1))
+    u = grid.field("u", at=("face", "centre"), boundary=pc.Dirichlet(_wave))
+    u.fill(lambda y, x: np.sin(y) + x)
+    u.exchange()
+    before = u.padded.copy()
+    u.widen((3, 1))
+    u.exchange()
+    same = np.array_equal(u.padded[2:-2], before)
+    if size > 1:  # a halo may not reach the face that the boundary sets
+        with pytest.raises(pc.ConfigError, match="needs 5 owned cells across it"):
+            u.widen((4, 1))
+    return same and u.depth == (1, 1) and u.halo == (3, 1)
 
 
 def index_like_numpy(comm, count):

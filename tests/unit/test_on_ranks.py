@@ -20,6 +20,16 @@ def test_exchange_is_numpy_pad(ranks):
     assert run(on_ranks.exchange_like_numpy_pad, ranks, 60) == [60] * ranks
 
 
+@pytest.mark.parametrize("ranks", [1, *RANKS])
+def test_every_boundary_has_the_same_bits_on_any_dims(ranks):
+    assert run(on_ranks.boundaries_like_one_rank, ranks, 80) == [80] * ranks
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_a_wider_halo(ranks):
+    assert run(on_ranks.widened, ranks) == [True] * ranks
+
+
 @pytest.mark.parametrize("ranks", [1, 3])
 def test_global_indexing_is_numpy_indexing(ranks):
     assert run(on_ranks.index_like_numpy, ranks, 40) == [40] * ranks

@@ -1,0 +1,1 @@
+"""What solves the problems; each module has `PROBLEMS`, by name of the case."""

@@ -1,0 +1,320 @@
+"""Plan several sweeps over a tile: which kernel computes which cells, from where to where.
+
+Pure arithmetic. A tile is a box of owned cells. Backwards from its last values follows how many
+cells around it each kernel of each sweep must compute (its *margins*), and how far the fields
+must be known at the start (their *load*); forwards follows where values are kept: in *versions*,
+of which a tile holds only the rows that are still needed, and by how many rows each kernel lags
+behind the one before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+
+from parcompute.box import Index
+from parcompute.stencils.formula import Reach
+
+Margins = tuple[Index, Index]
+"""Cells around a tile, below and above along each axis."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """What one kernel of a sequence does with fields, which are numbers.
+
+    Attributes
+    ----------
+    reads : mapping
+        How far each input field is read.
+    writes : tuple of int
+        The output fields.
+    images : mapping
+        How far the cells lie that ghosts within that reach are made of, where they do.
+    """
+
+    reads: Mapping[int, Reach]
+    writes: tuple[int, ...]
+    images: Mapping[int, Reach] = field(default_factory=dict)
+
+    def needs(self, f: int) -> Reach:
+        """Return how far a field must be known for its cells and ghosts to be read."""
+        return _hull(self.reads[f], self.images.get(f, self.reads[f]))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for values of a field: its array before ("in") or after ("out"), or a version.
+
+    Attributes
+    ----------
+    field : int
+        The field.
+    kind : {"in", "out", "version"}
+        Which.
+    number : int
+        Number of the version.
+    """
+
+    field: int
+    kind: str
+    number: int = -1
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One kernel of one sweep, the fill of a version's ghosts before it, or a copy at the end.
+
+    Attributes
+    ----------
+    op : {"box", "fill", "copy"}
+        What is done.
+    use, sweep : int
+        Which kernel of the sequence, in which sweep (also of the kernel that a fill is for).
+    margins : Margins
+        The cells that the kernel computes around the tile.
+    lag : int
+        Rows behind the first instruction.
+    outputs, inputs : tuple of Slot
+        Where it writes and reads: for a fill one output.
+    reach : Reach
+        For a fill: how far the kernel reads.
+    known : Reach
+        For a fill: how far there are cells that ghosts are made of, at least `reach`.
+    again : bool
+        For a fill: whether all that is read is filled, as kernels of other sweeps fill it, too.
+    """
+
+    op: str
+    use: int
+    sweep: int
+    margins: Margins
+    lag: int
+    outputs: tuple[Slot, ...]
+    inputs: Mapping[int, Slot] = field(default_factory=dict)
+    reach: Reach = ((), ())
+    known: Reach = ((), ())
+    again: bool = False
+
+
+@dataclass
+class Version:
+    """Values of a field at one moment.
+
+    Attributes
+    ----------
+    field, lag : int
+        The field; the lag of what computes it.
+    margins : Margins
+        The cells that are kept around the tile.
+    span : int
+        Rows between the newest and the oldest that is still needed.
+    """
+
+    field: int
+    lag: int
+    margins: Margins
+    span: int = 0
+
+
+@dataclass(frozen=True)
+class TilePlan:
+    """Some sweeps over a tile.
+
+    Attributes
+    ----------
+    uses : tuple of Use
+        The kernels of one sweep.
+    sweeps : int
+        How many.
+    instructions : tuple of Instruction
+        In order.
+    versions : tuple of Version
+        Values that are kept inside the tile.
+    load : mapping
+        Margins within which each field must be known at the start; not those that are not read.
+    """
+
+    uses: tuple[Use, ...]
+    sweeps: int
+    instructions: tuple[Instruction, ...]
+    versions: tuple[Version, ...]
+    load: Mapping[int, Margins]
+
+    @property
+    def margins(self) -> Margins:
+        """The largest margins of any instruction."""
+        nothing = ((0,), (0,))  # a plan without instructions
+        return (
+            reduce(_hull, (i.margins for i in self.instructions)) if self.instructions else nothing
+        )
+
+    @property
+    def around(self) -> dict[int, Margins]:
+        """Margins within which cells of each field are read, at the start or later."""
+        found = dict(self.load)
+        for i in self.instructions:
+            if i.op == "fill":
+                f, margins = i.outputs[0].field, _grow(i.margins, i.known)
+                found[f] = _hull(found.get(f, margins), margins)
+        return found
+
+    @property
+    def lag(self) -> int:
+        """The largest lag."""
+        return max((i.lag for i in self.instructions), default=0)
+
+
+def plan(
+    uses: Sequence[Use], sweeps: int, ndim: int, wall_faces: frozenset[int] = frozenset()
+) -> TilePlan:
+    """Plan `sweeps` sweeps of a sequence of kernels over a tile.
+
+    Parameters
+    ----------
+    uses : sequence of Use
+        The kernels of one sweep.
+    sweeps : int
+        How many.
+    ndim : int
+        Number of axes.
+    wall_faces : frozenset of int
+        Fields that a boundary sets on owned cells too: their ghosts are filled before any read.
+    """
+    return _Planner(uses, sweeps, ndim, wall_faces).plan()
+
+
+def ghosts(
+    plan: TilePlan, wall_faces: frozenset[int] = frozenset(), custom: frozenset[int] = frozenset()
+) -> TilePlan:
+    """Return the plan that fills the ghosts of whole arrays, of which `plan` reads some.
+
+    Fields with `custom` boundaries are left out.
+    """
+    found = []
+    for i in plan.instructions:
+        reads = plan.uses[i.use].reads if i.op == "box" else {}
+        for f, reach in reads.items():
+            if f in custom:
+                continue
+            if i.inputs[f].kind == "in" and (any(map(any, reach)) or f in wall_faces):
+                slots = (i.inputs[f],)
+                found.append(
+                    Instruction("fill", i.use, 0, i.margins, 0, slots, reach=reach, known=reach)
+                )
+    return TilePlan(plan.uses, 1, tuple(found), (), {})
+
+
+class _Planner:
+    def __init__(
+        self, uses: Sequence[Use], sweeps: int, ndim: int, wall_faces: frozenset[int]
+    ) -> None:
+        self.uses, self.sweeps, self.wall_faces = uses, sweeps, wall_faces
+        self.zero: Margins = ((0,) * ndim, (0,) * ndim)
+        self.written = {f for use in uses for f in use.writes}
+        self.order = [(s, k) for s in range(sweeps) for k in range(len(uses))]
+        self.regions: dict[tuple[int, int], Margins] = {}
+        self.load = self._backwards()
+        self.versions: list[Version] = []
+        self.instructions: list[Instruction] = []
+
+    def _backwards(self) -> dict[int, Margins]:
+        """Find the region of each kernel; return what must be known at the start."""
+        need: dict[int, Margins] = dict.fromkeys(self.written, self.zero)
+        load: dict[int, Margins] = {}
+        for s, k in reversed(self.order):
+            use = self.uses[k]
+            wanted = [need.pop(f) for f in use.writes if f in need]
+            if not wanted and len(self.order) > 1:
+                continue  # nobody reads what it would compute
+            for f in use.writes:
+                load.pop(f, None)
+            region = reduce(_hull, wanted, self.zero)  # zero for a kernel that only reduces
+            self.regions[s, k] = region
+            for f, reach in use.reads.items():
+                grown, known = _grow(region, reach), _grow(region, use.needs(f))
+                load[f] = _hull(load.get(f, grown), grown)
+                need[f] = _hull(need.get(f, known), known)
+        return load
+
+    def plan(self) -> TilePlan:
+        current: dict[int, Slot] = {}
+        lags: dict[Slot, int] = {}
+        last = {f: at for at in sorted(self.regions) for f in self.uses[at[1]].writes}
+        for s, k in sorted(self.regions):
+            use, region = self.uses[k], self.regions[s, k]
+            inputs = {f: current.get(f, Slot(f, "in")) for f in use.reads}
+            lag = 0
+            for f, slot in inputs.items():
+                if slot in lags:
+                    lag = max(lag, lags[slot] + _rows(use.needs(f))[1])
+            for slot in inputs.values():
+                self._read(s, k, slot, region, lag)
+            outputs = []
+            for f in use.writes:
+                final = last[f] == (s, k) and region == self.zero
+                slot = Slot(f, "out") if final else self._version(f, lag, region)
+                outputs.append(slot)
+                lags[slot] = lag
+            self.instructions.append(Instruction("box", k, s, region, lag, tuple(outputs), inputs))
+            current |= dict(zip(use.writes, outputs, strict=True))
+        for f, slot in current.items():
+            if slot.kind == "version":
+                self.instructions.append(
+                    Instruction("copy", 0, 0, self.zero, lags[slot], (Slot(f, "out"),), {f: slot})
+                )
+        return TilePlan(
+            tuple(self.uses),
+            self.sweeps,
+            tuple(self._filled_again()),
+            tuple(self.versions),
+            dict(self.load),
+        )
+
+    def _filled_again(self) -> Iterator[Instruction]:
+        """Yield the instructions, with marks where the ghosts of several moments take turns."""
+        moments: dict[Slot, set[int]] = {}
+        for i in self.instructions:
+            if i.op == "fill":
+                moments.setdefault(i.outputs[0], set()).add(i.sweep)
+        for i in self.instructions:
+            yield replace(i, again=i.op == "fill" and len(moments[i.outputs[0]]) > 1)
+
+    def _version(self, f: int, lag: int, region: Margins) -> Slot:
+        self.versions.append(Version(f, lag, region))
+        return Slot(f, "version", len(self.versions) - 1)
+
+    def _read(self, s: int, k: int, slot: Slot, region: Margins, lag: int) -> None:
+        """Note that a kernel reads a version, and fill its ghosts before."""
+        reach = self.uses[k].reads[slot.field]
+        if slot.kind == "version":
+            version = self.versions[slot.number]
+            version.margins = _hull(version.margins, _grow(region, reach))
+            below, _ = _rows(self.uses[k].needs(slot.field))
+            version.span = max(version.span, lag - version.lag + below)
+        if slot.kind == "in" or not (any(map(any, reach)) or slot.field in self.wall_faces):
+            return
+        known = self.uses[k].needs(slot.field)
+        self.instructions.append(
+            Instruction("fill", k, s, region, lag, (slot,), reach=reach, known=known)
+        )
+
+
+def _rows(reach: Reach) -> tuple[int, int]:
+    return reach[0][0], reach[1][0]
+
+
+def _grow(margins: Margins, reach: Reach) -> Margins:
+    low, high = (
+        tuple(m + r for m, r in zip(side, cells, strict=True))
+        for side, cells in zip(margins, reach, strict=True)
+    )
+    return low, high
+
+
+def _hull(a: Margins, b: Margins) -> Margins:
+    low, high = (
+        tuple(max(m, n) for m, n in zip(x, y, strict=True)) for x, y in zip(a, b, strict=True)
+    )
+    return low, high
