@@ -48,7 +48,8 @@ def main(arguments: list[str]) -> int:
     if {"--help", "-h"}.intersection(arguments):
         print(_HELP, end="")
         return 0
-    _check(arguments)
+    _check_options(arguments)
+    _check_alone()
     text = _composed(
         [a for a in arguments if a not in _OPTIONS],
         _Wanted("--source" in arguments, "--all" in arguments),
@@ -58,12 +59,15 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _check(arguments: list[str]) -> None:
+def _check_options(arguments: list[str]) -> None:
     unknown = [a for a in arguments if a.startswith("-") and a not in _OPTIONS]
     if unknown:
         raise ConfigError(
             f"'{unknown[0]}' is not an option of kernel; there are {', '.join(_OPTIONS)}, --help."
         )
+
+
+def _check_alone() -> None:
     launcher = detect()
     if launcher is not None and launcher.started and launcher.size > 1:
         raise ConfigError(

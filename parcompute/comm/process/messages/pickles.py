@@ -9,7 +9,9 @@ from __future__ import annotations
 import pickle
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from io import BytesIO
+from types import CodeType
 from typing import Any
 
 _REFUSALS = (pickle.PicklingError, AttributeError, TypeError)
@@ -26,10 +28,9 @@ def dumps(obj: Any) -> bytes:
     try:
         return pickle.dumps(obj, pickle.HIGHEST_PROTOCOL)
     except _REFUSALS:
-        import cloudpickle
-
-        data: bytes = cloudpickle.dumps(obj)
-        return data
+        file = BytesIO()
+        _pickler(file).dump(obj)
+        return file.getvalue()
 
 
 def loads(data: bytes | bytearray | memoryview) -> Any:
@@ -55,15 +56,38 @@ def dumps_call(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
 
 
 def _by_value(obj: Any) -> bytes:
-    import cloudpickle
-
     file = BytesIO()
-    pickler = cloudpickle.Pickler(file, pickle.HIGHEST_PROTOCOL)
+    pickler = _pickler(file)
     # functions of our __main__ have that of the rank as their globals, so that what one function
     # keeps there (`global`) is there for the next
     pickler.globals_ref[id(_main_names())] = _MainNames()
     pickler.dump(obj)
     return file.getvalue()
+
+
+def _pickler(file: BytesIO) -> Any:
+    """Return a pickler by value."""
+    return _pickler_class()(file, pickle.HIGHEST_PROTOCOL)
+
+
+@lru_cache
+def _pickler_class() -> Any:
+    """Return a pickler by value that keeps the names of files.
+
+    From version 3.1.3 on cloudpickle leaves them out, but tracebacks on ranks are to show the
+    user's lines, and stencils are read from their source.
+    """
+    import cloudpickle
+
+    table = cloudpickle.Pickler.dispatch_table
+    reduce_code = table[CodeType]
+
+    def with_file(code: CodeType) -> tuple[Any, tuple[Any, ...]]:
+        make, args = reduce_code(code)
+        return make, tuple(code.co_filename if a == "<dynamic-code>" else a for a in args)
+
+    names = {"dispatch_table": table.new_child({CodeType: with_file})}
+    return type("Pickler", (cloudpickle.Pickler,), names)
 
 
 class _MainNames:
