@@ -158,10 +158,11 @@ def _fill_call(ndim: int) -> Iterator[str]:
     """Yield what calls the fill of a wall if the rows come near to it."""
     e = 3 + 2 * ndim
     yield "axis, low = codes[d + 1], codes[d + 2]"
+    yield "first = a0 == from0 or codes[c + 3]"
     for x in range(ndim):
         yield f"p{x}, q{x} = codes[d + {3 + x}], codes[d + {3 + ndim + x}]"
     for axis in range(ndim):
-        low = f"low and a{axis} - p{axis} < clip_lo{axis}"
+        low = f"low and a{axis} - p{axis} < clip_lo{axis}{'' if axis else ' and first'}"
         high = f"not low and b{axis} + q{axis} > clip_hi{axis}"
         yield f"if axis == {axis} and (({low}) or ({high})):"
         yield f"    a[0], a[1] = low, clip_lo{axis} if low else clip_hi{axis}"
@@ -176,8 +177,8 @@ def _fill_call(ndim: int) -> Iterator[str]:
             if x == axis:
                 continue
             below, above = f"a{x} - p{x}", f"b{x} + q{x}"
-            if x == 0:  # rows that were filled with those before
-                below = "a0 - p0 if a0 == from0 or codes[c + 3] else a0 + q0"
+            if x == 0:  # rows but those that were filled before; beyond the wall they are new
+                below = "a0 - p0 if first else min(a0 + q0, clip_hi0)"
             elif x > axis:
                 below, above = f"max({below}, clip_lo{x})", f"min({above}, clip_hi{x})"
             yield f"    a[{place}] = codes[d + {e + 5 + x}]"

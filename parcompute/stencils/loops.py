@@ -193,8 +193,8 @@ def _function(kernel: LoopKernel) -> Iterator[str]:
         value = writer.value(root)
         value = f"np.uint8({value})" if typed.outputs[number] == "bool" else value
         if kernel.stream:
-            cell = f"u64({number}) * row_length + x - lo{last}"
-            body.append(f"row_{typed.outputs[number]}[{cell}] = {value}")
+            dtype = typed.outputs[number]
+            body.append(f"row_{dtype}[{_row(number, dtype)} + x - lo{last}] = {value}")
         else:
             body.append(f"f_{label}[{_base(label, 0, last)} + x] = {value}")
     if kernel.reduce:
@@ -223,9 +223,14 @@ def _function(kernel: LoopKernel) -> Iterator[str]:
         for number, dtype in enumerate(typed.outputs):
             label = kernel.labels[kernel.pattern[number]]
             where = f"f_{label}, {_base(label, 0, last)} + lo{last}"
-            row = f"row_{dtype}, u64({number}) * row_length, row_length, base_{number}"
+            row = f"row_{dtype}, {_row(number, dtype)}, row_length, base_{number}"
             yield f"{indent}stream_{dtype}({where}, {row})"
     yield "    return"
+
+
+def _row(number: int, dtype: str) -> str:
+    """Return the start of a row of results in the buffer of rows of float64."""
+    return f"u64({number * 64 // int(dtype.removeprefix('float'))}) * row_length"
 
 
 def _used(kernel: LoopKernel) -> list[tuple[str, Index]]:

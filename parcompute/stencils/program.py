@@ -271,11 +271,13 @@ class Program:
             head = [COPY, function, instruction.lag, 0, *low, *high]
             return [[*head, 2, self.number(slot), self.number(source)]]
         rows = []
-        for side in field.ghosts.sides:
+        sides = field.ghosts.sides
+        faces = any(layer.target < 0 for side in sides for layer in side.layers)
+        again = instruction.again and (faces or any(side.boundary.varies for side in sides))
+        for side in sides:
             words = self._fill(field, side, instruction)
             if words:
                 function = self.shared.fill(dtype, side.axis)
-                again = instruction.again and side.boundary.varies
                 head = [FILL, function, instruction.lag, int(again), *low, *high]
                 rows.append([*head, self.number(slot), *words])
         return rows

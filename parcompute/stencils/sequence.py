@@ -14,8 +14,9 @@ from parcompute.field import Field
 from parcompute.grid import Grid
 from parcompute.stencils import fused
 from parcompute.stencils.application import Application, Clock, Number
-from parcompute.stencils.compiled_sequence import CompiledSequence, Pass
-from parcompute.stencils.shapes import PAST_THE_CACHE, Shape, plain_tile, shape_of
+from parcompute.stencils.compiled_sequence import CompiledSequence
+from parcompute.stencils.passes import CompiledWork, Pass
+from parcompute.stencils.shapes import PAST_THE_CACHE, Shape, shape_of
 from parcompute.stencils.tiles import TilePlan, plan
 from parcompute.stencils.tuning import Choice, FixedDepth, Tuner, candidates
 from parcompute.stencils.works import Partials, has_wall_faces
@@ -28,53 +29,6 @@ class Work(Protocol):
         self, scalars: Sequence[Number], time: float, *, reduce: bool, stream: bool
     ) -> Partials:
         """Replace the results once; return this rank's part of the reductions if asked for."""
-
-
-class CompiledWork:
-    """An application on the numba engine.
-
-    Parameters
-    ----------
-    sequence : CompiledSequence
-        The sequence that it is part of.
-    use : int
-        Its number there.
-    threads : int
-        Threads that share the cells.
-    """
-
-    def __init__(self, sequence: CompiledSequence, use: int, threads: int) -> None:
-        self._sequence, self._use, self._threads = sequence, use, threads
-        self._passes: dict[tuple[bool, bool], Pass] = {}
-
-    def sweep(
-        self, scalars: Sequence[Number], time: float, *, reduce: bool, stream: bool
-    ) -> Partials:
-        """Replace the results once; return this rank's part of the reductions if asked for."""
-        chosen = self._pass(reduce, stream and not reduce)
-        chosen.hold_scalars(0, scalars)
-        return chosen([time])
-
-    def _pass(self, reduce: bool, stream: bool) -> Pass:
-        if (reduce, stream) not in self._passes:
-            self._passes[reduce, stream] = self._made(reduce=reduce, stream=stream)
-        return self._passes[reduce, stream]
-
-    def _made(self, *, reduce: bool, stream: bool) -> Pass:
-        sequence, use = self._sequence, self._use
-        stencil = sequence.applications[use].stencil
-        grid = sequence.grid
-        return Pass(
-            sequence,
-            plan([sequence.uses[use]], 1, grid.ndim, sequence.wall_faces),
-            [sequence.bound(use, in_place=True, reduce=reduce, stream=stream)],
-            streaming=[sequence.bound(use, in_place=True, stream=True)] if stream else (),
-            tile=plain_tile(grid.shape_local, self._threads),
-            rows=1 << 40,
-            threads=self._threads,
-            corners=stencil.corners,
-            reductions=stencil.reductions if reduce else (),
-        )
 
 
 class BoundSequence:
@@ -232,13 +186,10 @@ class BoundSequence:
         if self.tuner is None or remaining < least:
             return None
         choice = self.tuner.next(remaining)
-        return choice if choice is None or self._fits(choice.depth) else self._shallower(choice)
-
-    def _shallower(self, choice: Choice) -> Choice:
-        """Return the choice with the largest depth whose halos fit into every block."""
-        assert choice is not None
-        depths = [d for d in range(choice.depth - 1, 1, -1) if self._fits(d)]
-        return choice._replace(depth=depths[0]) if depths else None
+        if choice is None or self._fits(choice.depth):
+            return choice
+        depth = self.deepest(choice.depth)
+        return choice._replace(depth=depth) if depth > 1 else None
 
     def _check_clock(self, clock: Clock | None) -> None:
         if self._varies and clock is None:

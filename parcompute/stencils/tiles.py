@@ -9,6 +9,7 @@ behind the one before it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -83,7 +84,7 @@ class Instruction:
     known : Reach
         For a fill: how far there are cells that ghosts are made of, at least `reach`.
     again : bool
-        For a fill: whether all that is read is filled, as kernels of other sweeps fill it, too.
+        For a fill: whether other kernels have the same ghosts filled, for other times perhaps.
     """
 
     op: str
@@ -273,13 +274,10 @@ class _Planner:
         )
 
     def _filled_again(self) -> Iterator[Instruction]:
-        """Yield the instructions, with marks where the ghosts of several moments take turns."""
-        moments: dict[Slot, set[int]] = {}
+        """Yield the instructions, with marks where fills for several kernels take turns."""
+        filled = Counter(i.outputs[0] for i in self.instructions if i.op == "fill")
         for i in self.instructions:
-            if i.op == "fill":
-                moments.setdefault(i.outputs[0], set()).add(i.sweep)
-        for i in self.instructions:
-            yield replace(i, again=i.op == "fill" and len(moments[i.outputs[0]]) > 1)
+            yield replace(i, again=i.op == "fill" and filled[i.outputs[0]] > 1)
 
     def _version(self, f: int, lag: int, region: Margins) -> Slot:
         self.versions.append(Version(f, lag, region))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from parcompute.stencils import passes
 
 settings.register_profile(
     "parcompute",
@@ -12,3 +17,19 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("parcompute")
+
+
+@pytest.fixture
+def threads_for_few_cells(monkeypatch):
+    """Share even the few cells of a test among threads."""
+    monkeypatch.setattr(passes, "_FEW", 0)
+
+
+@pytest.fixture(scope="session")
+def compared(request):
+    """Return a function that counts the kernels of a program; a long hunt ends with the number."""
+    counts = []
+    yield lambda program: counts.append(len(program.calls))
+    if os.environ.get("PARCOMPUTE_TEST_EXAMPLES"):
+        reporter = request.config.pluginmanager.getplugin("terminalreporter")
+        reporter.write_line(f"\n{sum(counts)} random kernels compared.")

@@ -129,6 +129,11 @@ def elementary(u):
     ) * (np.sinh(u[0]) + np.cosh(u[0]) + np.arctan(u[0]))
 
 
+@pc.stencil
+def reduce_all(u):
+    return u[0, 0], pc.reduce_max(u[0, 0]), pc.reduce_min(u[0, 0]), pc.reduce_sum(u[0, 0])
+
+
 @pc.block_stencil(radius=1, corners=False)
 def diffuse_blocks(u, *, r):
     c = u[1:-1, 1:-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from random import Random
 
 import numpy as np
 import pytest
@@ -11,6 +12,16 @@ import parcompute as pc
 from parcompute.settings import Settings, use
 from tests.unit import kernels
 from tests.unit.padding import padded
+from tests.unit.random_kernels import (
+    FLOATS,
+    Kind,
+    by_numpy,
+    by_tiles,
+    program,
+    random_shape,
+    same,
+    whole,
+)
 
 WALLS = [pc.Dirichlet(1.5), pc.Neumann(-2.0), pc.Reflecting()]
 
@@ -301,6 +312,72 @@ def _run(comm, stencil, shape, periods, dims):
         fields[-1][...] = rng.normal(size=shape)
     stencil(*fields, sweeps=4, **kernels.scalars(stencil))
     return fields
+
+
+def random_programs(comm, seeds):
+    """Run random programs on every split of the axes, in every way.
+
+    Returns
+    -------
+    list
+        On rank 0: seed, dims, how, and whether all fields have the bits of one rank's numpy engine.
+    """
+    found = []
+    for seed in seeds:
+        random = Random(seed)
+        ndim = random.choice([1, 2, 2, 3])
+        kind = Kind(ndim, calls=2, dtypes=FLOATS, series=False, custom=seed % 3 == 0, cells=(4, 9))
+        made = program(random, kind.reducing("max", "sum"))
+        expected = by_numpy(made, _SWEEPS, _CLOCK) if comm.Get_rank() == 0 else None
+        for dims in dims_of(comm.Get_size(), ndim):
+            for how in _WAYS:
+                values = _in_a_way(how, comm, made, dims, random)
+                if values is not None and expected is not None:
+                    equal = same(values[0], expected[0]) and values[1] in (None, expected[1])
+                    found.append((seed, dims, how, equal))
+    return found
+
+
+_SWEEPS, _CLOCK = 5, pc.Clock(2, 0.07)
+_WAYS = {
+    "numpy": Settings(engine="numpy"),
+    "plain": Settings(time_tile=1, threads=2),
+    "three": Settings(time_tile=3),
+    "shapes": None,
+}
+
+
+def _in_a_way(how, comm, made, dims, random):
+    """Return all fields and what is reduced; None if the blocks are too small."""
+    smallest = [n // d for n, d in zip(made.shape, dims, strict=True)]
+    shape = random_shape(random, made, smallest, 3)
+    try:
+        applications = made.bind(comm, dims)
+    except pc.ConfigError:
+        return None
+    if how == "shapes":
+        done = by_tiles(applications, shape, 1, _SWEEPS, _CLOCK)
+        return (whole(applications), None) if done else None
+    with use(_WAYS[how]), np.errstate(all="ignore"):
+        pc.sweep(applications, sweeps=2, clock=_CLOCK)
+        later = pc.Clock(_CLOCK.step + 2, _CLOCK.dt)
+        reduced = pc.sweep(applications, sweeps=_SWEEPS - 2, clock=later)
+    return whole(applications), reduced
+
+
+def reduced_by_stencils(comm):
+    """Return the extremes and sums of numbers of every size on both engines, as bytes."""
+    u = pc.Grid((7, 30), comm=comm).field("u")
+    rng = np.random.default_rng(3)
+    numbers = rng.choice([-1.0, 1.0], (7, 30)) * 10.0 ** rng.integers(-323, 308, (7, 30))
+    found = []
+    for special in ([], [5e-324, 1e308, -1e308], [-0.0], [np.inf], [np.inf, np.nan], [-np.inf]):
+        numbers[3, 4 : 4 + len(special)] = special
+        u[...] = numbers
+        for engine in ("numpy", "numba"):
+            with use(Settings(engine, threads=2)):
+                found.append(kernels.reduce_all(u))
+    return np.array(found).tobytes()
 
 
 def diffuse_once(comm):

@@ -6,22 +6,53 @@ All choices come from a `random.Random`: that of a seed, or one that Hypothesis 
 from __future__ import annotations
 
 import linecache
+import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from random import Random
 from typing import Any
 
 import numpy as np
+from hypothesis import Phase
 
 import parcompute as pc
+from parcompute.settings import Settings, use
+from parcompute.stencils.sequence import BoundSequence
+from parcompute.stencils.shapes import Shape
 
 FLOATS = ("float64", "float32")
 WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 SPECIAL = (0.0, -0.0, 5e-324, -1e-310, 1e308, -1e300, np.inf, -np.inf, np.nan, 1.0)
 _NAMES = {"np": np, "pc": pc, "sqrt": np.sqrt, "where": pc.where}
+ANY = (*FLOATS, *WHOLE, "bool")
+_REAL = (
+    *(f"({{a}} {operator} {{b}})" for operator in "+-*"),
+    *("min({a}, {b})", "max({a}, {b})", "np.minimum({a}, {b})", "np.maximum({a}, {b})"),
+    *("(-{a})", "np.sqrt(abs({a}))", "np.abs({a})", "np.floor({a})"),
+    *("({a} if {test} else {b})", "where({test}, {a}, {b})"),
+)
+_WHOLE = (
+    *(f"({{a}} {operator} {{b}})" for operator in ("+", "-", "*", "//", "%", "&", "|", "^")),
+    *("min({a}, {b})", "max({a}, {b})", "abs({a})", "(-{a})", "(~{a})", "({a} >> 1)"),
+    *("({a} << 2)", "where({test}, {a}, {b})", "np.int64({a})"),
+    "np.int32(min(max(-99.0, {real}), 99.0))",
+)
 _numbers = count()
+
+
+MANY = os.environ.get("PARCOMPUTE_TEST_EXAMPLES")
+TIMEOUT = 0 if MANY else 120
+
+
+def examples(few: int) -> dict[str, Any]:
+    """Return Hypothesis settings: few examples, always the same, or as many as are asked for.
+
+    Failing programs are not made smaller, which would take minutes of compiling.
+    """
+    phases = [Phase.explicit, Phase.reuse, Phase.generate]
+    return {"max_examples": int(MANY or few), "derandomize": not MANY, "phases": phases}
 
 
 @dataclass(frozen=True)
@@ -131,6 +162,12 @@ class Kernel:
         Whether cells off the axes are read.
     tame : bool
         Whether values stay finite for many sweeps.
+    places : bool
+        Whether it may ask for the index and the position of a cell.
+    reduced : sequence of str
+        What is reduced: "max", "min", "sum".
+    known : list of str
+        Local variables so far.
     """
 
     random: Random
@@ -139,6 +176,7 @@ class Kernel:
     reach: Sequence[tuple[int, int]]
     corners: bool
     tame: bool
+    places: bool
     reduced: Sequence[str] = ()
     known: list[str] = field(default_factory=list)
 
@@ -189,45 +227,41 @@ class Kernel:
             offset[axis] = self.random.randint(*self.reach[axis])
         return f"{self.random.choice(names)}[{', '.join(map(str, offset))}]"
 
+    def _filled(self, templates: Sequence[str], part: Callable[[int], str], depth: int) -> str:
+        """Return one of the templates with expressions in it."""
+        template = self.random.choice(templates)
+        makers = {"a": part, "b": part, "test": self.condition, "real": self.real}
+        used = [name for name in makers if f"{{{name}}}" in template]
+        return template.format(**{name: makers[name](depth) for name in used})
+
     def real(self, depth: int) -> str:
         """Return a floating-point expression."""
         if not depth or self.random.random() < 0.15:
             return self._real_leaf()
-        a, b = self.real(depth - 1), self.real(depth - 1)
-        choices = [f"({a} {op} {b})" for op in "+-*"]
-        choices += [f"min({a}, {b})", f"max({a}, {b})", f"np.minimum({a}, {b})", f"(-{a})"]
-        choices += [f"np.sqrt(abs({a}))", f"np.abs({b})"]
-        choices += [f"({a} / (1.0 + abs({b})))" if self.tame else f"({a} / {b})"]
-        choice = self.random.randrange(len(choices) + 3)
-        if choice < len(choices):
-            return choices[choice]
-        test = self.condition(depth - 1)
-        return [f"({a} if {test} else {b})", f"where({test}, {a}, {b})", f"np.float32({a})"][
-            choice - len(choices)
-        ]
+        division = "({a} / (1.0 + abs({b})))" if self.tame else "({a} / {b})"
+        narrow = ["np.float32({a})"] if "float32" in self.fields.values() else []
+        return self._filled([*_REAL, division, *narrow], self.real, depth - 1)
 
     def _real_leaf(self) -> str:
         if self.random.random() < 0.6:
             return self.read("f")
         ndim = len(self.reach)
         axis = self.random.randrange(ndim)
-        leaves = [*self.known, "r", "s", "0.1", "-2.5", "3", f"0.1 * pc.index({axis})"]
-        leaves += [f"pc.position({axis})", f"np.float64({self.read('iu')})"]
+        leaves = [*self.known, "r", "s", "0.1", "-2.5", "3"]
+        if self.places:
+            leaves += [f"0.1 * pc.index({axis})", f"pc.position({axis})"]
+        if self._of("iu"):
+            leaves += [f"np.float64({self.read('iu')})"]
         return self.random.choice(leaves)
 
     def whole(self, depth: int) -> str:
         """Return an expression of whole numbers."""
         if not depth or not self._of("iu"):
             return self.random.choice([self.read("iu"), self.read("iu"), "2", "1", self._index()])
-        a, b = self.whole(depth - 1), self.whole(depth - 1)
-        choices = [f"({a} {op} {b})" for op in ("+", "-", "*", "//", "%", "&", "|", "^")]
-        choices += [f"min({a}, {b})", f"max({a}, {b})", f"abs({a})", f"(-{a})", f"({a} >> 1)"]
-        choices += [f"({a} << 2)", f"(~{a})", f"where({self.condition(depth - 1)}, {a}, {b})"]
-        choices += [f"np.int32(min(max(-99.0, {self.real(1)}), 99.0))", f"np.int64({a})"]
-        return self.random.choice(choices)
+        return self._filled(_WHOLE, self.whole, depth - 1)
 
     def _index(self) -> str:
-        return f"pc.index({self.random.randrange(len(self.reach))})"
+        return f"pc.index({self.random.randrange(len(self.reach))})" if self.places else "2"
 
     def condition(self, depth: int) -> str:
         """Return a condition."""
@@ -238,7 +272,7 @@ class Kernel:
             return self.read("b")
         part = self.whole if self._of("iu") and self.random.random() < 0.3 else self.real
         test = self.random.choice(["<", "<=", ">", ">=", "==", "!="])
-        return f"({part(1)} {test} {part(0)})"
+        return f"({part(depth)} {test} {part(0)})"
 
 
 def _wave(scale: float, kind: str, *coordinates: Any, t: float = 0.0) -> Any:
@@ -288,15 +322,29 @@ def _wall(random: Random, kind: str, across: Sequence[int], custom: bool) -> Any
     return random.choice(every)()
 
 
-def _scalar(random: Random, sweeps: int) -> Any:
-    number = random.choice([0.3, -1.5, 2.0, 0.0])
-    series = [number + 0.1 * k for k in range(sweeps)]
-    return random.choice([number, series, lambda t: number + t])
-
-
 @dataclass(frozen=True)
 class Kind:
-    """What programs are to be like."""
+    """What programs are to be like.
+
+    Attributes
+    ----------
+    ndim, calls : int
+        Number of axes; the most stencils in a sequence.
+    dtypes : tuple of str
+        Types of the fields.
+    tame, places : bool
+        See `Kernel`.
+    special : bool
+        Whether fields begin with infinities, NaN and numbers near the ends of their range.
+    faces, custom, series : bool
+        Whether there are staggered fields, the user's own boundaries, a scalar for each sweep.
+    sweeps, reach : int
+        The most sweeps, and the largest offset.
+    reductions : tuple of str
+        What each stencil reduces.
+    cells : tuple of int
+        The fewest and most cells beyond those that boundaries need, along each axis.
+    """
 
     ndim: int
     calls: int = 1
@@ -309,6 +357,18 @@ class Kind:
     reach: int = 2
     reductions: tuple[str, ...] = ()
     cells: tuple[int, int] = (0, 6)
+    places: bool = True
+    series: bool = True
+
+    def reducing(self, *kinds: str) -> Kind:
+        """Return the same with reductions."""
+        return replace(self, reductions=kinds)
+
+
+def _scalar(random: Random, kind: Kind) -> Any:
+    number = random.choice([0.3, -1.5, 2.0, 0.0])
+    series = [number + 0.1 * k for k in range(kind.sweeps)]
+    return random.choice([number, series if kind.series else number, lambda t: number + t])
 
 
 def program(random: Random, kind: Kind) -> Program:
@@ -325,26 +385,38 @@ def _program(random: Random, kind: Kind) -> Program:
     dtypes = [random.choice(kind.dtypes) for _ in range(random.randint(1, 3))]
     calls = [_call(random, kind, dtypes) for _ in range(random.randint(1, kind.calls))]
     stencils = tuple(compiled(call.source) for call in calls)
-    halos = [[0] * ndim for _ in dtypes]
-    for call, stencil in zip(calls, stencils, strict=True):
-        if stencil.formula.ndim != ndim:
-            raise pc.ConfigError("no read")
-        for number, radius in zip(call.inputs, stencil.radii(ndim), strict=True):
-            halos[number] = list(map(max, halos[number], radius))
-    halos = [[w + random.choice([0, 0, 0, 1]) for w in halo] for halo in halos]
+    halos = _halos(random, calls, stencils, len(dtypes), ndim)
     most = [max(2, *(halo[a] + 1 for halo in halos)) for a in range(ndim)]
     shape = tuple(m + random.randint(*kind.cells) for m in most)
     periods = tuple(random.random() < 0.3 for _ in range(ndim))
     fields = tuple(
-        _field_plan(random, kind, dtype, tuple(halo), shape, periods)
+        _field_plan(random, kind, dtype, halo, shape, periods)
         for dtype, halo in zip(dtypes, halos, strict=True)
     )
     made = Program(shape, periods, fields, tuple(calls), stencils)
-    made.bind(pc.serial())
+    made.bind(pc.serial())  # raises if types or sizes do not suit
     return made
 
 
-def _field_plan(random, kind, dtype, halo, shape, periods) -> FieldPlan:
+def _halos(
+    random: Random, calls: Sequence[Call], stencils: Sequence[Any], fields: int, ndim: int
+) -> list[tuple[int, ...]]:
+    """Return the halo of each field: what is read of it, and at times one cell more."""
+    halos = [[0] * ndim for _ in range(fields)]
+    for call, stencil in zip(calls, stencils, strict=True):
+        for number, radius in zip(call.inputs, stencil.radii(ndim), strict=True):
+            halos[number] = list(map(max, halos[number], radius))
+    return [tuple(w + random.choice([0, 0, 0, 1]) for w in halo) for halo in halos]
+
+
+def _field_plan(
+    random: Random,
+    kind: Kind,
+    dtype: str,
+    halo: tuple[int, ...],
+    shape: tuple[int, ...],
+    periods: tuple[bool, ...],
+) -> FieldPlan:
     sides = []
     for axis, periodic in enumerate(periods):
         across = [n for a, n in enumerate(shape) if a != axis]
@@ -372,26 +444,63 @@ def _call(random: Random, kind: Kind, dtypes: Sequence[str]) -> Call:
         reach,
         corners=random.random() < 0.5,
         tame=kind.tame,
+        places=kind.places,
         reduced=kind.reductions,
     )
-    scalars = {name: _scalar(random, kind.sweeps) for name in "rs"}
+    scalars = {name: _scalar(random, kind) for name in "rs"}
     return Call(kernel.source(), tuple(inputs), tuple(outputs), scalars)
 
 
-def results(applications: Sequence[Any], time: float) -> list[Any]:
-    """Return the owned cells of all fields, with faces on walls as boundaries have them."""
-    every = dict.fromkeys(f for a in applications for f in (*a.fields, *a.results))
-    written = {f for a in applications for f in a.results}
-    for one in every:
-        if one in written:
-            one.ghosts.set_faces(one.padded, time)
-    return [one.owned.copy() for one in every]
+def fields_of(applications: Sequence[Any]) -> list[Any]:
+    """Return all different fields."""
+    return list(dict.fromkeys(f for a in applications for f in (*a.fields, *a.results)))
+
+
+def whole(applications: Sequence[Any]) -> list[Any]:
+    """Return the whole of all fields, on every rank; collective."""
+    return [field[...] for field in fields_of(applications)]
+
+
+def by_numpy(made: Program, sweeps: int, clock: Any) -> tuple[list[Any], Any]:
+    """Return all fields after some sweeps of the numpy engine on one rank, and what is reduced."""
+    applications = made.bind(pc.serial())
+    with use(Settings(engine="numpy")), np.errstate(all="ignore"):
+        reduced = pc.sweep(applications, sweeps=sweeps, clock=clock)
+    return whole(applications), reduced
+
+
+def random_shape(random: Random, made: Program, block: Sequence[int], depth: int) -> Shape:
+    """Return tiles of any shape, those of one cell among them, for so many sweeps at most."""
+    tile = tuple(random.choice([1, 2, 3, 5, n, n + 3]) for n in block)
+    outputs = {made.fields[k].dtype for call in made.calls for k in call.outputs}
+    stream = outputs <= set(FLOATS) and random.random() < 0.3
+    return Shape(random.randint(1, depth), tile, random.choice([1, 1, 2, 3, 4, 1 << 40]), stream)
+
+
+def by_tiles(
+    applications: Sequence[Any], shape: Shape, threads: int, sweeps: int, clock: Any
+) -> bool:
+    """Make sweeps in tiles of a shape; return False if boundaries or blocks do not allow it."""
+    bound = BoundSequence(applications, Settings(time_tile=max(2, shape.depth), threads=threads))
+    if bound.tuner is None:
+        return False
+    try:
+        for done in range(0, sweeps, shape.depth):
+            bound.tile(shape, min(shape.depth, sweeps - done), applications, done, clock)
+    except pc.ConfigError:
+        return False
+    for result in dict.fromkeys(r for a in applications for r in a.results):
+        result.ghosts.set_faces(result.padded, clock.time(sweeps))
+    return True
+
+
+def same(a: Sequence[Any], b: Sequence[Any]) -> bool:
+    """Whether arrays are the same in all bits, except which NaN a NaN is."""
+    return not any(different(x, y) for x, y in zip(a, b, strict=True))
 
 
 def different(a: Any, b: Any) -> bool:
     """Whether two arrays differ in a bit, except which NaN a NaN is."""
-    if a.dtype != b.dtype or a.shape != b.shape:
-        return True
     if a.dtype.kind == "f":
         nan = np.isnan(a)
         if not np.array_equal(nan, np.isnan(b)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import parcompute as pc
@@ -77,6 +78,21 @@ def test_stencils_have_the_same_bits_on_any_dims(ranks, on_one_rank):
 def test_the_numpy_engine_has_the_same_bits_on_ranks(on_one_rank):
     for number, dims, values in pc.launch(on_ranks.stencils, 3, ("numpy",))[0]:
         assert values == on_one_rank[number], (on_ranks.STENCIL_CASES[number], dims)
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_random_programs_have_the_same_bits_on_any_dims(ranks):
+    results = pc.launch(on_ranks.random_programs, ranks, (range(5),))[0]
+    assert len(results) > 25
+    assert [case for *case, equal in results if not equal] == []
+
+
+def test_what_stencils_reduce_has_the_same_bits():
+    (expected,) = run(on_ranks.reduced_by_stencils, 1)
+    half = np.frombuffer(expected).reshape(-1, 2, 3)
+    assert half[:, 0].tobytes() == half[:, 1].tobytes()
+    for ranks in (3, 4):
+        assert run(on_ranks.reduced_by_stencils, ranks) == [expected] * ranks
 
 
 def test_a_cold_kernel_cache_with_three_ranks_at_once(tmp_path):

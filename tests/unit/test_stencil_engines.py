@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import parcompute as pc
 from parcompute.settings import Settings, use
@@ -161,64 +159,3 @@ def test_a_compiled_kernel_needs_only_the_names_of_its_formula():
     u, v = fields_of(kernels.out0)
     assert (kernels.out0.field_names, kernels.out0.scalar_names) == (("out0", "b_0"), ("x", "low"))
     kernels.out0(u, v, x=1.0, low=0.0)
-
-
-leaves = st.sampled_from(
-    [
-        "u[0]",
-        "u[1]",
-        "u[-2]",
-        "v[0]",
-        "v[-1]",
-        "r",
-        "0.1",
-        "3",
-        "-2.5",
-        "1e-3",
-        "abs(v[1])",
-        "u[0]**2",
-        "(u[1]-v[0])**2",
-    ]
-)
-conditions = st.sampled_from(
-    ["u[0] < v[0]", "not r > v[1]", "u[1] >= 0 and v[0] != 1", "u[0] == u[0]"]
-)
-expressions = st.recursive(
-    leaves,
-    lambda part: st.one_of(
-        st.tuples(part, st.sampled_from("+-*/"), part).map("({0[0]} {0[1]} {0[2]})".format),
-        st.tuples(st.sampled_from(["min", "max"]), part, part).map("{0[0]}({0[1]}, {0[2]})".format),
-        st.tuples(part, conditions, part).map("({0[0]} if {0[1]} else {0[2]})".format),
-        st.tuples(conditions, part, part).map("where({0[0]}, {0[1]}, {0[2]})".format),
-        part.map("(-{0})".format),
-        part.map("sqrt(abs({0}))".format),
-    ),
-    max_leaves=12,
-)
-
-
-@settings(max_examples=12)
-@given(st.tuples(expressions, expressions, expressions))
-def test_any_expression(tmp_path, texts):
-    path = tmp_path / "formula.py"
-    first, *others = texts
-    path.write_text(
-        f"def formula(u, v, *, r):\n    a = {first} + 0 * u[0]\n    return a, {', '.join(others)}\n"
-    )
-    names = {"sqrt": np.sqrt, "where": pc.where}
-    exec(compile(path.read_text(), str(path), "exec"), names)
-    stencil = pc.stencil(names["formula"])
-    results = []
-    for name in ("numpy", "numba"):
-        grid = pc.Grid((9,), comm=pc.serial(), periods=True)
-        fields = [grid.field(n, halo=2) for n in "uv"]
-        out = [grid.field(f"out{k}", halo=k) for k in range(3)]
-        for k, field in enumerate(fields):
-            field.owned[...] = np.random.default_rng(k).normal(size=9)
-        with use(Settings(engine=name)):
-            stencil(*fields, r=0.7, out=out)
-        results.append([field.owned for field in out])
-    expected = by_loop(stencil, fields, {"r": 0.7})
-    for a, b, c in zip(*results, expected, strict=True):
-        assert_same_bits(a, b)
-        assert_same_bits(a, c)
