@@ -108,6 +108,11 @@ class _Run:
         if len(self._sources) == 1 and first_factors in ({1.0}, {-1.0}):
             self._sign = first_factors.pop()
 
+    @property
+    def reads(self) -> bool:
+        """Whether the layers are made of others."""
+        return bool(self._sources)
+
     def fill(self, padded: NDArray[Any], constant: NDArray[Any] | None) -> None:
         """Fill the layers; the constant is None where it changes nothing."""
         ghost = padded[self._ghost]
@@ -122,8 +127,8 @@ class _Run:
     def _combine(
         self, padded: NDArray[Any], ghost: NDArray[Any], constant: NDArray[Any] | None
     ) -> None:
-        if not self._sources:
-            ghost[...] = 0 if constant is None else constant
+        if not self.reads:
+            ghost[...] = constant
             return
         np.multiply(self._factors[0], padded[self._sources[0]], out=ghost)
         if len(self._sources) == 2:
@@ -203,7 +208,9 @@ class SideFill:
         """Return each run with its part of the constants, laid along the wall's axis."""
         laid = np.moveaxis(constants, 0, self.axis)
         parts = [(run, laid[run.span]) for run in self._runs]
-        return [(run, None if _changes_nothing(part) else part) for run, part in parts]
+        return [
+            (run, None if run.reads and _changes_nothing(part) else part) for run, part in parts
+        ]
 
     def fill(self, padded: NDArray[Any], time: float = 0.0) -> None:
         """Fill the cells of this wall from the others of `padded`."""

@@ -107,7 +107,7 @@ def recipes(ndim: int, stream: bool) -> Iterator[Recipe]:
         yield Recipe(8, 1024, 0, 4)
         yield Recipe(16, 1024, 0, 4)
     else:
-        for depth, middle in ((2, 32), (3, 32), (4, 32), (4, 64), (6, 64), (2, 16)):
+        for depth, middle in ((2, 32), (3, 16), (3, 32), (4, 16), (4, 32), (6, 32)):
             yield Recipe(depth, 512, middle, 1, stream)
 
 

@@ -23,22 +23,30 @@ from parcompute.stencils.sequence import BoundSequence
 from parcompute.stencils.shapes import Shape
 
 FLOATS = ("float64", "float32")
-WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
+UNSIGNED = ("uint8", "uint16", "uint32", "uint64")  # with signed ones NumPy computes in float64
 SPECIAL = (0.0, -0.0, 5e-324, -1e-310, 1e308, -1e300, np.inf, -np.inf, np.nan, 1.0)
 _NAMES = {"np": np, "pc": pc, "sqrt": np.sqrt, "where": pc.where}
 ANY = (*FLOATS, *WHOLE, "bool")
 _REAL = (
     *(f"({{a}} {operator} {{b}})" for operator in "+-*"),
-    *("min({a}, {b})", "max({a}, {b})", "np.minimum({a}, {b})", "np.maximum({a}, {b})"),
-    *("(-{a})", "np.sqrt(abs({a}))", "np.abs({a})", "np.floor({a})"),
+    *(
+        "min({a}, {b})",
+        "max({a}, {b})",
+        "(-{a})",
+        "np.sqrt(abs({a}))",
+        "np.abs({a})",
+        "np.floor({a})",
+    ),
     *("({a} if {test} else {b})", "where({test}, {a}, {b})"),
 )
+_NUMPY = ("np.minimum({a}, {b})", "np.maximum({a}, {b})")
 _WHOLE = (
     *(f"({{a}} {operator} {{b}})" for operator in ("+", "-", "*", "//", "%", "&", "|", "^")),
     *("min({a}, {b})", "max({a}, {b})", "abs({a})", "(-{a})", "(~{a})", "({a} >> 1)"),
-    *("({a} << 2)", "where({test}, {a}, {b})", "np.int64({a})"),
-    "np.int32(min(max(-99.0, {real}), 99.0))",
+    *("({a} << 2)", "where({test}, {a}, {b})"),
 )
+_SIGNED = ("np.int64({a})", "np.int32(min(max(-99.0, {real}), 99.0))")
 _numbers = count()
 
 
@@ -162,8 +170,8 @@ class Kernel:
         Whether cells off the axes are read.
     tame : bool
         Whether values stay finite for many sweeps.
-    places : bool
-        Whether it may ask for the index and the position of a cell.
+    python : bool
+        Whether Python computes the same: no index of a cell, nor np.minimum (here as min()).
     reduced : sequence of str
         What is reduced: "max", "min", "sum".
     known : list of str
@@ -176,7 +184,7 @@ class Kernel:
     reach: Sequence[tuple[int, int]]
     corners: bool
     tame: bool
-    places: bool
+    python: bool
     reduced: Sequence[str] = ()
     known: list[str] = field(default_factory=list)
 
@@ -240,7 +248,8 @@ class Kernel:
             return self._real_leaf()
         division = "({a} / (1.0 + abs({b})))" if self.tame else "({a} / {b})"
         narrow = ["np.float32({a})"] if "float32" in self.fields.values() else []
-        return self._filled([*_REAL, division, *narrow], self.real, depth - 1)
+        more = () if self.python else _NUMPY
+        return self._filled([*_REAL, *more, division, *narrow], self.real, depth - 1)
 
     def _real_leaf(self) -> str:
         if self.random.random() < 0.6:
@@ -248,7 +257,7 @@ class Kernel:
         ndim = len(self.reach)
         axis = self.random.randrange(ndim)
         leaves = [*self.known, "r", "s", "0.1", "-2.5", "3"]
-        if self.places:
+        if not self.python:
             leaves += [f"0.1 * pc.index({axis})", f"pc.position({axis})"]
         if self._of("iu"):
             leaves += [f"np.float64({self.read('iu')})"]
@@ -258,10 +267,11 @@ class Kernel:
         """Return an expression of whole numbers."""
         if not depth or not self._of("iu"):
             return self.random.choice([self.read("iu"), self.read("iu"), "2", "1", self._index()])
-        return self._filled(_WHOLE, self.whole, depth - 1)
+        signed = () if "uint64" in self.fields.values() else _SIGNED
+        return self._filled([*_WHOLE, *signed], self.whole, depth - 1)
 
     def _index(self) -> str:
-        return f"pc.index({self.random.randrange(len(self.reach))})" if self.places else "2"
+        return f"pc.index({self.random.randrange(len(self.reach))})" if not self.python else "2"
 
     def condition(self, depth: int) -> str:
         """Return a condition."""
@@ -332,7 +342,7 @@ class Kind:
         Number of axes; the most stencils in a sequence.
     dtypes : tuple of str
         Types of the fields.
-    tame, places : bool
+    tame, python : bool
         See `Kernel`.
     special : bool
         Whether fields begin with infinities, NaN and numbers near the ends of their range.
@@ -357,7 +367,7 @@ class Kind:
     reach: int = 2
     reductions: tuple[str, ...] = ()
     cells: tuple[int, int] = (0, 6)
-    places: bool = True
+    python: bool = False
     series: bool = True
 
     def reducing(self, *kinds: str) -> Kind:
@@ -444,7 +454,7 @@ def _call(random: Random, kind: Kind, dtypes: Sequence[str]) -> Call:
         reach,
         corners=random.random() < 0.5,
         tame=kind.tame,
-        places=kind.places,
+        python=kind.python,
         reduced=kind.reductions,
     )
     scalars = {name: _scalar(random, kind) for name in "rs"}

@@ -21,6 +21,7 @@ from tests.unit.random_kernels import (
     ANY,
     FLOATS,
     TIMEOUT,
+    UNSIGNED,
     WHOLE,
     Kind,
     by_numpy,
@@ -39,7 +40,7 @@ CLOCK = pc.Clock(2, 0.07)
 @given(
     st.randoms(use_true_random=True),
     st.integers(1, 3),
-    st.sampled_from([FLOATS, WHOLE, ANY]),
+    st.sampled_from([FLOATS, WHOLE, UNSIGNED, ANY]),
     st.integers(1, 2),
 )
 def test_any_kernel_on_both_engines(compared, random, ndim, dtypes, sweeps):
@@ -60,7 +61,7 @@ def test_any_kernel_on_both_engines(compared, random, ndim, dtypes, sweeps):
 @settings(**examples(5))
 @given(st.randoms(use_true_random=True), st.integers(1, 3))
 def test_any_kernel_is_what_python_computes(compared, random, ndim):
-    kind = Kind(ndim, tame=False, special=True, places=False, series=False, cells=(0, 2))
+    kind = Kind(ndim, tame=False, special=True, python=True, series=False, cells=(0, 2))
     made = program(random, kind)
     note(str(made))
     (stencil,), (application,) = made.stencils, made.bind(pc.serial())
@@ -80,6 +81,20 @@ def test_any_kernel_is_what_python_computes(compared, random, ndim):
     for field, cells in zip(application.results, faces, strict=True):
         assert_same_bits(field.owned, cells)
     compared(made)
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_zeros_beyond_a_wall_keep_their_sign(zero):
+    for engine in ("numpy", "numba"):
+        u = pc.Grid((3,), comm=pc.serial()).field("u", boundary=pc.Fixed(zero))
+        with use(Settings(engine)):
+            left(u)
+        assert np.signbit(u.owned).tolist() == [math.copysign(1.0, zero) < 0, False, False]
+
+
+@pc.stencil
+def left(u):
+    return u[-1]
 
 
 TINY, HUGE = 5e-324, 1.7976931348623157e308
