@@ -25,11 +25,18 @@ def threads_for_few_cells(monkeypatch):
     monkeypatch.setattr(passes, "_FEW", 0)
 
 
+_COMPARED = pytest.StashKey[list[int]]()
+
+
 @pytest.fixture(scope="session")
 def compared(request):
-    """Return a function that counts the kernels of a program; a long hunt ends with the number."""
-    counts = []
-    yield lambda program: counts.append(len(program.calls))
+    """Return a function that counts the kernels of a program."""
+    counts = request.config.stash.setdefault(_COMPARED, [])
+    return lambda program: counts.append(len(program.calls))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Print how many kernels have been compared, if many were asked for."""
     if os.environ.get("PARCOMPUTE_TEST_EXAMPLES"):
-        reporter = request.config.pluginmanager.getplugin("terminalreporter")
-        reporter.write_line(f"\n{sum(counts)} random kernels compared.")
+        total = sum(config.stash.get(_COMPARED, []))
+        terminalreporter.write_line(f"{total} random kernels compared.")

@@ -71,7 +71,7 @@ def test_any_kernel_is_what_python_computes(compared, random, ndim):
     scalars = dict(zip(stencil.scalar_names, application.values(0, CLOCK.time(0)), strict=True))
     try:
         expected = by_loop(stencil, application.fields, scalars)
-    except ZeroDivisionError:  # of two scalars
+    except (ZeroDivisionError, IndexError):  # of two scalars; of a read that no result needs
         return
     pc.sweep([application], clock=CLOCK)
     faces = [field.owned.copy() for field in application.results]
