@@ -196,7 +196,7 @@ class Field:
         """Make the padding at least `halo` wide along each axis, with the owned values kept.
 
         The layers of ghosts that are filled stay `depth`; what lies beyond them is undefined, as
-        are halo and ghosts until the next exchange. Every rank must call it alike.
+        are halo, ghosts and the spare block until the next exchange. Every rank must call it alike.
 
         Raises
         ------
@@ -208,14 +208,13 @@ class Field:
         if wider == self.halo:
             return
         ghosts = self._filler(wider)
-        owned, spare = self.owned, self._spare
-        spare_owned = None if spare is None else spare[self.owned_box.slices]
+        self.grid.release(self.padded)
+        self.grid.release(self._spare)
+        self._spare = None  # before memory is taken for another one
+        owned = self.owned
         self.halo, self.ghosts = wider, ghosts
         self.padded = self._zeros(wider)
         self.owned[...] = owned
-        if spare_owned is not None:
-            self._spare = self._zeros(wider)
-            self._spare[self.owned_box.slices] = spare_owned
 
     def __getitem__(self, key: Key) -> Any:
         """Return the selected cells, by global index, as an array on every rank; collective."""

@@ -195,6 +195,12 @@ class Grid:
         exchanger: HaloExchanger = self.plans[key]
         return exchanger
 
+    def release(self, padded: NDArray[Any] | None) -> None:
+        """Forget the messages of an array that is to go."""
+        for plan in self.plans.values():
+            if isinstance(plan, HaloExchanger) and padded is not None:
+                plan.release(padded)
+
     def __repr__(self) -> str:
         cells = " x ".join(map(str, self.shape_global))
         ranks = " x ".join(map(str, self.dims))

@@ -209,6 +209,11 @@ class HaloExchanger:
         moves.start()
         moves.finish()
 
+    def release(self, padded: NDArray[Any]) -> None:
+        """Forget the messages of an array, which are kept, and the array with them."""
+        if id(padded) in self._bound:
+            self._bound.pop(id(padded)).free()
+
     def _moves_of(self, padded: NDArray[Any]) -> _Moves:
         if self._busy is not None:
             raise RuntimeError("start() was called twice; call finish() on the exchange first.")

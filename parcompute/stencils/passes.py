@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,7 @@ class Pass:
         everything = (self._ghosts.words, self._owned, self._ghost_words)
         self._ghost_call = address(everything[0]), address(everything[1]), address(everything[2])
         self._held: dict[int, Sequence[float | int]] = {}
-        self._seen: dict[int, tuple[NDArray[Any], int]] = {}
+        self._seen: dict[int, tuple[ref[NDArray[Any]], int]] = {}
         self._bound: list[int] = []
 
     def _region(self, box: Box) -> tuple[Words, int, int]:
@@ -176,8 +177,8 @@ class Pass:
     def _place(self, array: NDArray[Any]) -> int:
         """Return the address of an array, which NumPy takes microseconds to tell."""
         known = self._seen.get(id(array))
-        if known is None or known[0] is not array:
-            known = self._seen[id(array)] = array, address(array)
+        if known is None or known[0]() is not array:
+            known = self._seen[id(array)] = ref(array), address(array)
         return known[1]
 
     def _fill(self, time: float) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from weakref import ref
+
 import numpy as np
 import pytest
 
@@ -104,3 +107,15 @@ def test_a_field_that_cannot_be(options, message):
 def test_reprs_say_what_it_is():
     u = grid().field("u")
     assert repr(u).startswith("Field('u', float64, Grid(4 x 6 cells on 1 x 1 ranks")
+
+
+def test_arrays_go_when_a_field_is_widened():
+    grid = pc.Grid((8, 6), comm=pc.serial(), periods=True)
+    u = grid.field("u")
+    u.exchange()
+    u.swap()
+    u.exchange()
+    arrays = [ref(u.padded), ref(u.spare())]
+    u.widen((2, 2))
+    gc.collect()
+    assert [array() for array in arrays] == [None, None]
