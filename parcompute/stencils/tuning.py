@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import platform
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +19,6 @@ from parcompute.stencils.compiled import cache_folder, machine
 from parcompute.stencils.shapes import PAST_THE_CACHE, Recipe, default_recipe, recipes
 
 _ROUNDS = 3  # trials of each recipe; the first also makes its tables and touches its memory
-_CLEARLY = 2.0  # recipes that are slower than the best by this factor are not tried again
 _MOST_COPIES = 3.0  # scratch cells computed for one of the block, beyond which nothing is gained
 
 Choice = Recipe | None
@@ -43,20 +44,15 @@ class Tuner:
         self._times: dict[Choice, list[float]] = {None: []}
         self._times |= {recipe: [] for recipe in candidates}
         self._chosen: dict[int, Choice] = {}  # for so many sweeps at a time
-        self._best = self._remembered()
-
-    def _remembered(self) -> Choice:
-        """Return what an earlier run has found; collective."""
-        is_root = self._comm.Get_rank() == 0
-        memory: tuple[bool, Choice] = self._comm.bcast(remembered(self.path) if is_root else None)
-        known, found = memory
-        if known and found in self._times:
-            self._times = {found: [0.0] * _ROUNDS, None: [1.0] * _ROUNDS}
-            return found
-        return None
+        is_root = comm.Get_rank() == 0
+        told: tuple[bool, Choice] = comm.bcast(remembered(self.path) if is_root else None)
+        self._known = told[0] and told[1] in self._times  # from an earlier run
+        self._best = told[1] if self._known else None
 
     def next(self, remaining: int) -> Choice:
         """Return how to make the next of the `remaining` sweeps; collective."""
+        if self._known:
+            return shallow(self._best, remaining)
         possible = [c for c in self._times if c is None or c.depth <= remaining]
         trials = [c for c in possible if len(self._times[c]) < _ROUNDS]
         if trials:
@@ -69,7 +65,7 @@ class Tuner:
     def record(self, choice: Choice, seconds: float, sweeps: int) -> None:
         """Note how long sweeps have taken, if they were a trial."""
         times = self._times.get(choice)
-        if times is not None and len(times) < _ROUNDS:
+        if not self._known and times is not None and len(times) < _ROUNDS:
             times.append(seconds / sweeps)
 
     def _fastest(self, possible: Sequence[Choice]) -> Choice:
@@ -83,9 +79,9 @@ class Tuner:
 
     def describe(self) -> str:
         """Return the choice in words."""
-        if not self._chosen:
-            return "sweep by sweep"
-        best = self._chosen[max(self._chosen)]
+        if not self._chosen and not self._known:
+            return "time tiles tried, none chosen yet"
+        best = self._best if self._known else self._chosen[max(self._chosen)]
         return "sweep by sweep" if best is None else str(best)
 
 
@@ -97,7 +93,7 @@ class FixedDepth:
 
     def next(self, remaining: int) -> Choice:
         """Return how to make the next of the `remaining` sweeps."""
-        return self._recipe._replace(depth=min(self._recipe.depth, remaining))
+        return shallow(self._recipe, remaining)
 
     def record(self, choice: Choice, seconds: float, sweeps: int) -> None:
         """Nothing is tried."""
@@ -105,6 +101,13 @@ class FixedDepth:
     def describe(self) -> str:
         """Return the choice in words."""
         return str(self._recipe)
+
+
+def shallow(choice: Choice, remaining: int) -> Choice:
+    """Return the choice with no more sweeps than remain."""
+    if choice is None or choice.depth <= remaining:
+        return choice
+    return choice._replace(depth=remaining)
 
 
 def _slowest(a: Sequence[float], b: Sequence[float]) -> list[float]:
@@ -130,7 +133,7 @@ def _remember(path: Path, choice: Choice) -> None:
     """Write the choice; without a folder for it the next run tries again."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
+        draft = path.with_suffix(f".{platform.node()}.{os.getpid()}")
         draft.write_text(json.dumps(choice))
         draft.replace(path)
     except OSError:
