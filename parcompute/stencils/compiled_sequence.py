@@ -130,6 +130,12 @@ class CompiledSequence:
         return floats and not self.in_place and size > _LARGE
 
     @property
+    def custom(self) -> frozenset[int]:
+        """Fields with a boundary that is the user's own function."""
+        sides = enumerate(field.sides for field in self.fields)
+        return frozenset(k for k, pairs in sides if not all(s.linear for p in pairs for s in p))
+
+    @property
     def wall_faces(self) -> frozenset[int]:
         """Fields of which a boundary sets owned cells."""
         return frozenset(k for k, f in enumerate(self.fields) if has_wall_faces(f))

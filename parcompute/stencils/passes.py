@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parcompute.box import Box, Index
-from parcompute.field import Field
 from parcompute.stencils import fused
 from parcompute.stencils.application import Number
 from parcompute.stencils.compiled_sequence import CompiledSequence
 from parcompute.stencils.driver import THREAD
 from parcompute.stencils.formula import Reduction
 from parcompute.stencils.program import BoundKernel, Frame, Program, Words, address
-from parcompute.stencils.shapes import plain_tile
+from parcompute.stencils.shapes import plain_rows, plain_tile
 from parcompute.stencils.threads import team
-from parcompute.stencils.tiles import TilePlan, ghosts, plan
+from parcompute.stencils.tiles import TilePlan, plan
 from parcompute.stencils.works import Partials, Traffic
 
 _LINE = 64  # bytes of a cache line
@@ -66,33 +65,24 @@ class Pass:
     ) -> None:
         fields = sequence.fields
         frame = Frame(fields[0].grid, fields)
-        faces = sequence.wall_faces
         self.plan, self.fields, self.threads = plan, fields, threads
         self._run = sequence.run
-        whole = frame.owned.shape
         self._program = Program(frame, plan, kernels, sequence.shared, tile, rows, streaming)
-        custom = frozenset(k for k, f in enumerate(fields) if not _linear(f))
-        filled = ghosts(plan, faces, custom)
-        self._ghosts = Program(frame, filled, kernels, sequence.shared, whole, 1 << 40)
-        self._custom = [fields[f] for f in custom if any(map(any, plan.load.get(f, ())))]
+        self._custom = [fields[f] for f in sequence.custom if any(map(any, plan.load.get(f, ())))]
         loaded = {fields[f]: margins for f, margins in plan.load.items()}
         self.traffic = Traffic(frame.grid, loaded, corners=corners)
         self._core = self._region(self.traffic.core)
         self._rim = [self._region(box) for box in self.traffic.rim]
-        self._ghosts_again = corners and bool(self.traffic.moving)
-        self._faces = [fields[f] for f in faces if f in plan.load]
+        self._again = corners and bool(self.traffic.moving)
+        self._faces = [fields[f] for f in sequence.wall_faces if f in plan.load]
         self._swapped = [fields[f] for f in self._spares()]
         self._arrays = [(field, field in self._swapped) for field in fields]
         self._reductions = list(reductions)
         self._work = max(1, frame.owned.size * plan.sweeps)
         outputs = max((len(k.kernel.typed.outputs) for k in streaming), default=0)
         self._row_buffers = max(len(reductions), outputs)
-        self._threads = self._thread_words(whole[-1])
-        self._ghost_words = self._ghosts.thread()
-        self._owned = self._ghosts.region(frame.owned)[0]
+        self._threads = self._thread_words(frame.owned.shape[-1])
         self._words, self._first = address(self._program.words), address(self._threads)
-        everything = (self._ghosts.words, self._owned, self._ghost_words)
-        self._ghost_call = address(everything[0]), address(everything[1]), address(everything[2])
         self._held: dict[int, Sequence[float | int]] = {}
         self._seen: dict[int, tuple[ref[NDArray[Any]], int]] = {}
         self._bound: list[int] = []
@@ -149,13 +139,12 @@ class Pass:
         for field in self._faces:
             field.ghosts.set_faces(field.padded, times[0])
         self._program.set_times(times)
-        self._ghosts.set_times(times)
         self._bind()
         self.traffic.start()
         self._fill(times[0])
         self._compute(*self._core)
         self.traffic.finish()
-        if self._ghosts_again:  # ghosts beside a halo mirror cells that have only now arrived
+        if self._again:  # ghosts beside a halo may follow from cells that have only now arrived
             self._fill(times[0])
         for region in self._rim:
             self._compute(*region)
@@ -172,7 +161,6 @@ class Pass:
         if places != self._bound:
             self._bound = places
             self._threads[:, THREAD : THREAD + len(places)] = places
-            self._ghost_words[THREAD : THREAD + len(places)] = places
 
     def _place(self, array: NDArray[Any]) -> int:
         """Return the address of an array, which NumPy takes microseconds to tell."""
@@ -182,8 +170,7 @@ class Pass:
         return known[1]
 
     def _fill(self, time: float) -> None:
-        if self._ghosts.count:
-            self._run(*self._ghost_call, 0, 1)
+        """Call the user's functions; all other ghosts are filled by instructions."""
         for field in self._custom:
             field.fill_ghosts(time)
 
@@ -212,11 +199,6 @@ class Pass:
         for sums in self._sums:
             sums[...] = fused.accumulators(self._reductions)
         return results
-
-
-def _linear(field: Field) -> bool:
-    """Return whether compiled code can fill all ghosts of a field on this rank."""
-    return all(side.boundary.linear for side in field.ghosts.sides)
 
 
 class CompiledWork:
@@ -253,13 +235,14 @@ class CompiledWork:
         sequence, use = self._sequence, self._use
         stencil = sequence.applications[use].stencil
         grid = sequence.grid
+        tile = plain_tile(grid.shape_local, self._threads)
         return Pass(
             sequence,
-            plan([sequence.uses[use]], 1, grid.ndim, sequence.wall_faces),
+            plan([sequence.uses[use]], 1, grid.ndim, sequence.wall_faces, sequence.custom),
             [sequence.bound(use, in_place=True, reduce=reduce, stream=stream)],
             streaming=[sequence.bound(use, in_place=True, stream=True)] if stream else (),
-            tile=plain_tile(grid.shape_local, self._threads),
-            rows=1 << 40,
+            tile=tile,
+            rows=plain_rows(tile),
             threads=self._threads,
             corners=stencil.corners,
             reductions=stencil.reductions if reduce else (),

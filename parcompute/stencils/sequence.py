@@ -236,7 +236,8 @@ class BoundSequence:
     def plan(self, depth: int) -> TilePlan:
         """Return the plan of a tile that makes `depth` sweeps."""
         assert self.compiled is not None
-        return plan(self.compiled.uses, depth, self.grid.ndim, self.compiled.wall_faces)
+        faces, custom = self.compiled.wall_faces, self.compiled.custom
+        return plan(self.compiled.uses, depth, self.grid.ndim, faces, custom)
 
     def tile(
         self,

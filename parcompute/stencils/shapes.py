@@ -62,6 +62,7 @@ _FEWEST = 4  # tiles of each thread in a time tile, which are larger
 _PLAIN_ROWS = 32  # of the middle axis, so that the planes of a stencil stay in the cache
 _LINE = 8  # numbers in a cache line
 _ALL = 1 << 40
+_STAGE = 1 << 14  # cells of a plain sweep that are computed at a time
 
 
 def plain_tile(shape: Index, threads: int) -> Index:
@@ -70,6 +71,14 @@ def plain_tile(shape: Index, threads: int) -> Index:
         return -(-shape[0] // threads), min(_PLAIN_ROWS, shape[1]), shape[2]
     pieces = _PIECES * threads if threads > 1 else 1
     return -(-shape[0] // pieces), *shape[1:]
+
+
+def plain_rows(tile: Index) -> int:
+    """Return the rows of a tile of one sweep that are computed before ghosts of more are filled."""
+    cells = 1
+    for n in tile[1:]:
+        cells *= n
+    return max(1, _STAGE // cells)
 
 
 def shape_of(recipe: Recipe, block: Index, threads: int) -> Shape:

@@ -168,7 +168,11 @@ class TilePlan:
 
 
 def plan(
-    uses: Sequence[Use], sweeps: int, ndim: int, wall_faces: frozenset[int] = frozenset()
+    uses: Sequence[Use],
+    sweeps: int,
+    ndim: int,
+    wall_faces: frozenset[int] = frozenset(),
+    custom: frozenset[int] = frozenset(),
 ) -> TilePlan:
     """Plan `sweeps` sweeps of a sequence of kernels over a tile.
 
@@ -182,36 +186,22 @@ def plan(
         Number of axes.
     wall_faces : frozenset of int
         Fields that a boundary sets on owned cells too: their ghosts are filled before any read.
+    custom : frozenset of int
+        Fields whose ghosts are filled by the user's own function, not by instructions.
     """
-    return _Planner(uses, sweeps, ndim, wall_faces).plan()
-
-
-def ghosts(
-    plan: TilePlan, wall_faces: frozenset[int] = frozenset(), custom: frozenset[int] = frozenset()
-) -> TilePlan:
-    """Return the plan that fills the ghosts of whole arrays, of which `plan` reads some.
-
-    Fields with `custom` boundaries are left out.
-    """
-    found = []
-    for i in plan.instructions:
-        reads = plan.uses[i.use].reads if i.op == "box" else {}
-        for f, reach in reads.items():
-            if f in custom:
-                continue
-            if i.inputs[f].kind == "in" and (any(map(any, reach)) or f in wall_faces):
-                slots = (i.inputs[f],)
-                found.append(
-                    Instruction("fill", i.use, 0, i.margins, 0, slots, reach=reach, known=reach)
-                )
-    return TilePlan(plan.uses, 1, tuple(found), (), {})
+    return _Planner(uses, sweeps, ndim, wall_faces, custom).plan()
 
 
 class _Planner:
     def __init__(
-        self, uses: Sequence[Use], sweeps: int, ndim: int, wall_faces: frozenset[int]
+        self,
+        uses: Sequence[Use],
+        sweeps: int,
+        ndim: int,
+        wall_faces: frozenset[int],
+        custom: frozenset[int],
     ) -> None:
-        self.uses, self.sweeps, self.wall_faces = uses, sweeps, wall_faces
+        self.uses, self.sweeps, self.wall_faces, self.custom = uses, sweeps, wall_faces, custom
         self.zero: Margins = ((0,) * ndim, (0,) * ndim)
         self.written = {f for use in uses for f in use.writes}
         self.order = [(s, k) for s in range(sweeps) for k in range(len(uses))]
@@ -284,14 +274,20 @@ class _Planner:
         return Slot(f, "version", len(self.versions) - 1)
 
     def _read(self, s: int, k: int, slot: Slot, region: Margins, lag: int) -> None:
-        """Note that a kernel reads a version, and fill its ghosts before."""
+        """Note that a kernel reads a slot, and fill its ghosts before.
+
+        Ghosts of whole arrays are filled by every tile that reads them, shortly before it does.
+        Several threads may fill the same ones: with the same bits.
+        """
         reach = self.uses[k].reads[slot.field]
         if slot.kind == "version":
             version = self.versions[slot.number]
             version.margins = _hull(version.margins, _grow(region, reach))
             below, _ = _rows(self.uses[k].needs(slot.field))
             version.span = max(version.span, lag - version.lag + below)
-        if slot.kind == "in" or not (any(map(any, reach)) or slot.field in self.wall_faces):
+        if slot.field in self.custom:
+            return
+        if not (any(map(any, reach)) or slot.field in self.wall_faces):
             return
         known = self.uses[k].needs(slot.field)
         self.instructions.append(
