@@ -62,7 +62,7 @@ _FEWEST = 4  # tiles of each thread in a time tile, which are larger
 _PLAIN_ROWS = 32  # of the middle axis, so that the planes of a stencil stay in the cache
 _LINE = 8  # numbers in a cache line
 _ALL = 1 << 40
-_STAGE = 1 << 14  # cells of a plain sweep that are computed at a time
+_STAGE = 1 << 17  # cells of a plain sweep that are computed at a time
 
 
 def plain_tile(shape: Index, threads: int) -> Index:
@@ -74,7 +74,11 @@ def plain_tile(shape: Index, threads: int) -> Index:
 
 
 def plain_rows(tile: Index) -> int:
-    """Return the rows of a tile of one sweep that are computed before ghosts of more are filled."""
+    """Return the rows of a tile of one sweep that are computed before ghosts of more are filled.
+
+    Few, so that what is filled is still in the cache; but vectors that read what has just been
+    stored number by number wait for it.
+    """
     cells = 1
     for n in tile[1:]:
         cells *= n
