@@ -121,8 +121,9 @@ def test_the_plan_of_a_tile(tmp_path):
     text = shown(*HEAT, "kernels.time_tile=3", cwd=tmp_path)
     assert rows(text)["time tile"] == "3 sweeps per tile (kernels.time_tile=3)"
     table = re.search(r"plan of a tile of 3 sweeps.*?\n\n", text, re.DOTALL)[0].splitlines()
-    assert [re.split(r" {2,}", line.strip()) for line in table[1:7]] == [
+    assert [re.split(r" {2,}", line.strip()) for line in table[1:8]] == [
         ["sweep", "kernel", "margins", "lag", "reads", "writes"],
+        ["1", "ghosts", "y 2+2 x 2+2", "0", "u before", "u before"],
         ["1", "diffuse", "y 2+2 x 2+2", "0", "u before", "u in v0"],
         ["2", "ghosts", "y 1+1 x 1+1", "1", "u in v0", "u in v0"],
         ["2", "diffuse", "y 1+1 x 1+1", "1", "u in v0", "u in v1"],
