@@ -116,7 +116,7 @@ class BoundSequence:
         return list(dict.fromkeys(every))
 
     def _compiled(self) -> CompiledSequence | None:
-        """Return the generated module; None where an application has no formula to compile."""
+        """Return the compiled kernels; None where an application has no formula to compile."""
         if self.settings.engine == "numpy":
             return None
         if not all(hasattr(a.stencil, "formula") for a in self.applications):

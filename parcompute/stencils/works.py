@@ -1,6 +1,6 @@
-"""One application, one sweep: exchange beside the core, then ghosts and rim; the plain way.
+"""One application, one sweep: exchange beside the core, then ghosts and rim.
 
-There is one class for each engine. `time tiles` (see `tiled`) make several sweeps at once.
+This is the numpy engine; `passes` has the compiled one, which makes several sweeps at once, too.
 """
 
 from __future__ import annotations
