@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from parcompute.field import Field
     from parcompute.grid import Grid
     from parcompute.halo import HaloExchanger, HaloPlan
+    from parcompute.io.dataset import open_run
+    from parcompute.particles import Particles
     from parcompute.run.experiment import Experiment
     from parcompute.stencils import (
         Clock,
@@ -80,6 +82,8 @@ _HOMES = {
     "Grid": "grid",
     "HaloExchanger": "halo",
     "HaloPlan": "halo",
+    "open_run": "io.dataset",
+    "Particles": "particles",
     "Experiment": "run.experiment",
     "Clock": "stencils",
     "block_stencil": "stencils",
@@ -116,6 +120,7 @@ __all__ = [
     "Job",
     "Neumann",
     "ParcomputeError",
+    "Particles",
     "Periodic",
     "RankError",
     "Reflecting",
@@ -125,6 +130,7 @@ __all__ = [
     "block_stencil",
     "index",
     "launch",
+    "open_run",
     "position",
     "reduce_max",
     "reduce_min",

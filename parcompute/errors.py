@@ -53,3 +53,7 @@ class RankError(ParcomputeError):
 
 class TerminatedError(KeyboardInterrupt):
     """SIGTERM, which commands treat as Ctrl-C but for the exit code."""
+
+
+class BusyError(ConfigError):
+    """A run is still going on, so that another process must not touch its directory."""

@@ -14,6 +14,7 @@
 #SBATCH --time=00:30:00
 #SBATCH --output=parcompute-%j.log
 #SBATCH --open-mode=append
+#SBATCH --signal=B:USR1@120
 #
 # Two variables, set when you submit, change what the script finds by itself:
 #     PARCOMPUTE_PYTHON   the Python that has parcompute, mpi4py and MPI
@@ -55,4 +56,13 @@ echo "job $SLURM_JOB_ID: $SLURM_NTASKS ranks on $SLURM_JOB_NODELIST, $launch, $p
 
 # In the background, since bash handles signals only between commands, but at once during wait.
 $launch "$python" -m parcompute run backend.threads="$threads" "$@" &
-wait $!
+run=$!
+
+# 120 s before the time limit (--signal above): the run saves itself and ends with exit code 85. Submit
+# the job again with resume=auto to go on.
+trap 'kill -USR1 "$run"' USR1
+code=0
+while kill -0 "$run" 2>/dev/null; do
+    wait "$run" && code=0 || code=$? # a signal ends wait, but not the run
+done
+exit "$code"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from parcompute.box import Box
@@ -47,7 +48,7 @@ def draw(folder: Path, title: str) -> None:
             | {"bottom": 0.55 / height, "top": 1 - 0.75 / height},
         )
         for row, name in zip(rows, contents.fields, strict=True):
-            pair = [_plane(reader, name, index) for index in (0, last)]
+            pair = [_drawable(_plane(reader, name, index)) for index in (0, last)]
             _draw_field(figure, row, contents, name, pair)
     figure.savefig(folder / directory.PREVIEW, dpi=100)
 
@@ -60,6 +61,11 @@ def _plane(reader: Reader, name: str, index: int) -> NDArray[Any]:
     middle = whole.stop[0] // 2
     block = reader.read(name, index, Box((middle, 0, 0), (middle + 1, *whole.stop[1:])))
     return block.reshape(block.shape[1:])
+
+
+def _drawable(values: NDArray[Any]) -> NDArray[Any]:
+    """Return complex numbers as their moduli."""
+    return np.abs(values) if np.iscomplexobj(values) else values
 
 
 def _draw_field(

@@ -18,6 +18,7 @@ from parcompute.errors import ConfigError
 from parcompute.io.collective import on_root
 from parcompute.io.reader import Contents, Reader
 from parcompute.run import directory, registry
+from parcompute.run.table import Table
 
 Row = dict[str, Any]
 
@@ -59,7 +60,7 @@ def analyze(comm: Communicator, folder: Path) -> tuple[list[Row], list[str]]:
             for index, time in enumerate(contents.times):
                 slab = Slab(
                     reader.read(name, index, box),
-                    _coordinates(contents, box.slices),
+                    _coordinates(contents.positions(name), box.slices),
                     _cell_volume(contents),
                 )
                 head = {"field": name, "step": int(contents.steps[index]), "time": float(time)}
@@ -97,11 +98,13 @@ def _check(path: Path) -> None:
         pass
 
 
-def _coordinates(contents: Contents, slices: tuple[slice, ...]) -> list[NDArray[np.float64]]:
-    ndim = len(contents.shape)
+def _coordinates(
+    positions: list[NDArray[np.float64]], slices: tuple[slice, ...]
+) -> list[NDArray[np.float64]]:
+    ndim = len(positions)
     return [
-        centres[span].reshape((-1, *(1,) * (ndim - 1 - axis)))
-        for axis, (centres, span) in enumerate(zip(contents.axes.values(), slices, strict=True))
+        along[span].reshape((-1, *(1,) * (ndim - 1 - axis)))
+        for axis, (along, span) in enumerate(zip(positions, slices, strict=True))
     ]
 
 
@@ -128,7 +131,7 @@ def write_csv(file: Path, rows: list[Row]) -> None:
     """Write the rows; a row without an exact solution leaves its columns empty."""
     columns = dict.fromkeys(name for row in rows for name in row)
     file.unlink(missing_ok=True)
-    table = directory.Table(file)
+    table = Table(file)
     for row in rows:
         table.append({}, {name: row.get(name, "") for name in columns})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from parcompute.cli.pipes import end_quietly_when_the_reader_does
 from parcompute.cli.sources import register
 from parcompute.errors import ConfigError
 from parcompute.io.collective import sentence
-from parcompute.run import directory, registry
-from parcompute.run.spec import Backend, Kernels, Output, RunSpec
+from parcompute.run import directory, registry, resume
+from parcompute.run.spec import Backend, Checkpoints, Kernels, Output, RunSpec
 
 _INFORMS = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i"} | {
     "--shell-completion",
@@ -42,6 +42,7 @@ def run(arguments: list[str], execute: Execute) -> None:
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions through to here
     register()
+    arguments, resumed = _with_saved(arguments)
     arguments = [_as_group(argument) for argument in arguments]
     if _INFORMS.intersection(arguments):
         end_quietly_when_the_reader_does()
@@ -51,7 +52,7 @@ def run(arguments: list[str], execute: Execute) -> None:
 
     def task(config: DictConfig) -> None:
         try:
-            execute(_new_run(config))
+            execute(_new_run(config, resumed))
         except Exception as error:
             raise _Escape(error) from None
 
@@ -78,6 +79,20 @@ class _Escape(BaseException):
         self.error = error
 
 
+def _with_saved(arguments: list[str]) -> tuple[list[str], str | None]:
+    """Return the arguments without ``resume=``, but with those of that run, and its value."""
+    given = [a for a in arguments if not a.startswith("resume=")]
+    values = [a.split("=", 1)[1] for a in arguments if a.startswith("resume=")]
+    if not values:
+        return given, None
+    if {"-m", "--multirun"}.intersection(given):
+        raise ConfigError("resume= goes on with one run: leave -m out.")
+    named = any(a.lstrip("+").startswith("exp=") for a in given)
+    if values[-1] != resume.AUTO and not named:
+        given = resume.arguments_of(Path(values[-1]), given)
+    return given, values[-1]
+
+
 def _as_group(argument: str) -> str:
     """Rewrite ``exp=`` to ``+exp=``: there is no experiment in the defaults to be replaced."""
     return f"+{argument}" if argument.startswith("exp=") else argument
@@ -96,21 +111,41 @@ def _check_experiment(arguments: list[str]) -> None:
             raise ConfigError(f"There is no experiment '{name}'; {there_are}.{hint}")
 
 
-def _new_run(config: DictConfig) -> RunSpec:
+def _new_run(config: DictConfig, resumed: str | None) -> RunSpec:
     """Return the run that a composed configuration describes, with its configuration saved."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    _check_new(folder)
+    fresh = Path(HydraConfig.get().runtime.output_dir)
+    resumed = resumed or config.resume
+    if not resumed:
+        _check_new(fresh)
     try:
-        spec = _spec(config, folder)
+        spec = _spec(config, fresh)
+        found = None
+        if resumed:
+            found = resume.resolve(spec, resumed, overrides=config.resume_overrides)
+            _tell(found, fresh)
     except Exception:
-        directory.discard(folder)
+        directory.discard_empty(fresh)
         raise
-    _save_configuration(config, folder)
+    if found is None:
+        _check_new(fresh, directory.BEFORE if resumed else ())
+    elif Path(found.directory) != fresh:
+        directory.discard_empty(fresh)
+    _save_configuration(config, Path(spec.directory))
     return spec
 
 
-def _check_new(folder: Path) -> None:
-    if any(folder.iterdir()):
+def _tell(found: RunSpec | None, fresh: Path) -> None:
+    """Say that a new run is begun though one was to be resumed."""
+    if found is None:
+        print(
+            f"no run of this configuration to go on with in {directory.shown(fresh.parent)}: "
+            f"a new one is begun",
+            flush=True,
+        )
+
+
+def _check_new(folder: Path, harmless: Sequence[str] = ()) -> None:
+    if {path.name for path in folder.iterdir()}.difference(harmless):
         raise ConfigError(
             f"The run directory '{folder}' exists and is not empty: choose another with "
             f"hydra.run.dir=, or leave that out."
@@ -136,6 +171,7 @@ def _spec(config: DictConfig, folder: Path) -> RunSpec:
         Backend(**values["backend"]),
         Output(**values["output"]),
         Kernels(**values["kernels"]),
+        Checkpoints(**values["checkpoint"]),
     )
     registry.build(path, spec.parameters)
     return spec
@@ -143,11 +179,17 @@ def _spec(config: DictConfig, folder: Path) -> RunSpec:
 
 def _save_configuration(config: DictConfig, folder: Path) -> None:
     """Write ``.hydra/`` as Hydra does; Hydra itself would write into an existing run too."""
-    (folder / ".hydra").mkdir()
+    (folder / ".hydra").mkdir(exist_ok=True)
     context = HydraConfig.get()
-    OmegaConf.save(config, folder / ".hydra" / "config.yaml")
-    OmegaConf.save({"hydra": context}, folder / ".hydra" / "hydra.yaml")
-    OmegaConf.save(context.overrides.task, folder / ".hydra" / "overrides.yaml")
+    for name, values in {
+        "config": config,
+        "hydra": {"hydra": context},
+        "overrides": context.overrides.task,
+    }.items():
+        file = folder / ".hydra" / f"{name}.yaml"
+        draft = file.with_name(f".{file.name}.part")  # a run that is killed now must find the old
+        OmegaConf.save(values, draft)
+        draft.replace(file)
 
 
 def _explained(error: HydraException) -> ConfigError:

@@ -9,22 +9,25 @@ from typing import NoReturn
 
 from parcompute._version import __version__
 from parcompute.cli.launched import limit_threads
+from parcompute.comm import stopping
 from parcompute.errors import ParcomputeError, TerminatedError
 
 _COMMANDS = {
     "run": "run an experiment: parcompute run +exp=heat2d",
     "exec": "run a program written for mpi4py: parcompute exec -n 4 script.py",
     "analyze": "statistics of a finished run: parcompute analyze RUN",
+    "checkpoint": "checkpoints of a run; save or stop it: parcompute checkpoint RUN stop",
     "list": "the experiments there are",
     "kernel": "what the stencils of an experiment cost and become: parcompute kernel +exp=heat2d",
 }
 _INTERRUPTED = 130  # the shell's exit code for Ctrl-C
 _TERMINATED = 143  # and for SIGTERM
+STOPPED = 85  # a run that has stopped early, in order, and can be resumed
 
 
 def usage() -> str:
     """Return the text of ``parcompute --help``."""
-    commands = "\n".join(f"  {name:<9} {text}" for name, text in _COMMANDS.items())
+    commands = "\n".join(f"  {name:<11} {text}" for name, text in _COMMANDS.items())
     return (
         "usage: parcompute COMMAND [ARGUMENTS]    (or python -m parcompute COMMAND ...)\n\n"
         f"Parallel numerical workloads in Python.\n\ncommands:\n{commands}\n\n"
@@ -50,6 +53,8 @@ def main(arguments: list[str]) -> int:
         return 2
     limit_threads(arguments)
     signal.signal(signal.SIGTERM, _terminate)
+    if command == "run":  # others end at SIGUSR1
+        stopping.remember()
     try:
         code: int = import_module(f"parcompute.cli.{command}").main(arguments[1:])
     except ParcomputeError as error:

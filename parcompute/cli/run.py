@@ -7,6 +7,7 @@ from threading import Thread
 from typing import Any
 
 from parcompute.cli.launched import is_rank
+from parcompute.cli.main import STOPPED
 from parcompute.errors import ParcomputeError
 from parcompute.run import directory
 from parcompute.run.progress import logger
@@ -22,8 +23,15 @@ def main(arguments: list[str]) -> int:
         return guarded(_rank_main, arguments)
     from parcompute.cli import hydra_app
 
-    hydra_app.run(arguments, _lead)
+    try:
+        hydra_app.run(arguments, _lead)
+    except _StoppedError:
+        return STOPPED
     return 0
+
+
+class _StoppedError(Exception):
+    """The run has stopped early, in order: further ones that Hydra has to make are left out."""
 
 
 def _lead(spec: RunSpec) -> None:
@@ -36,20 +44,32 @@ def _lead(spec: RunSpec) -> None:
     Thread(target=preview.load_matplotlib).start()
     with directory.recorded(Path(spec.directory)):
         engine, ranks = launch.chosen(spec.backend)
-        report = launch.start(engine, ranks, spec.backend.threads, run_rank, (spec, engine))
+        report = launch.start(
+            engine, ranks, spec.backend.threads, run_rank, (spec, engine), stoppable=True
+        )
         _finish(spec, report)
+    if report.stopped:
+        raise _StoppedError
 
 
 def _rank_main(comm: Any, arguments: list[str]) -> int:
-    """Be one of the ranks that an MPI launcher started: rank 0 alone runs Hydra."""
+    """Be one of the ranks that an MPI launcher started: rank 0 alone runs Hydra.
+
+    A run that is stopped early has one exit code that is not 0, that of rank 0, which leaves last:
+    launchers may kill the others because of it.
+    """
     crew = _Crew(comm)
     if comm.Get_rank() != 0:
-        return crew.follow()
+        crew.follow()
+        return 0
     from parcompute.cli import hydra_app, main
+    from parcompute.comm.mpi import leave_last
 
     code = 0
     try:
         hydra_app.run(arguments, crew.lead)
+    except _StoppedError:
+        code = STOPPED
     except ParcomputeError as error:
         if crew.at_work:
             raise
@@ -57,6 +77,8 @@ def _rank_main(comm: Any, arguments: list[str]) -> int:
     except SystemExit as error:  # --help and the like
         code = int(error.code or 0)
     crew.dismiss()
+    if code == STOPPED:
+        leave_last()
     return code
 
 
@@ -67,13 +89,12 @@ class _Crew:
         self._comm = comm
         self.at_work = False  # while it is, an error is the affair of all ranks
 
-    def follow(self) -> int:
+    def follow(self) -> None:
         """Make the runs that rank 0 sends, until it dismisses this rank."""
         from parcompute.run.driver import run_rank
 
         while (spec := self._comm.bcast(None)) is not None:
             run_rank(self._comm, spec, "mpi")
-        return 0
 
     def lead(self, spec: RunSpec) -> None:
         """Make one run together with the other ranks."""
@@ -87,6 +108,8 @@ class _Crew:
             report = run_rank(self._comm, spec, "mpi")
             self.at_work = False
             _finish(spec, report)
+        if report.stopped:
+            raise _StoppedError
 
     def dismiss(self) -> None:
         """Tell the other ranks that there is nothing more to do."""
@@ -96,13 +119,12 @@ class _Crew:
 def _finish(spec: RunSpec, report: Report) -> None:
     """Complete the run directory and show the summary."""
     folder = Path(spec.directory)
-    directory.update_record(
-        folder, status="complete", finished=directory.now(), report=report.record()
-    )
+    status = "stopped" if report.stopped else "complete"
+    directory.update_record(folder, status=status, finished=directory.now(), report=report.record())
     say = logger(folder / directory.LOG)
     for line in report.lines():
         say(line)
-    if (folder / directory.FIELDS).exists():
+    if status == "complete" and (folder / directory.FIELDS).exists():
         from parcompute.analysis.preview import draw
 
         shape = " x ".join(map(str, spec.parameters.get("shape") or ()))

@@ -18,7 +18,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
 from parcompute.run import registry
-from parcompute.run.spec import Backend, Kernels, Output
+from parcompute.run.spec import Backend, Checkpoints, Kernels, Output
 
 _GROUP = "experiment"
 
@@ -76,7 +76,14 @@ class SearchPath(SearchPathPlugin):
 def register() -> None:
     """Make schema, plug-ins and resolvers known to Hydra; harmless when repeated."""
     store = ConfigStore.instance()
-    schema = {"backend": Backend, "output": Output, "kernels": Kernels}
+    schema = {
+        "backend": Backend,
+        "output": Output,
+        "kernels": Kernels,
+        "checkpoint": Checkpoints,
+        "resume": None,
+        "resume_overrides": False,
+    }
     store.store("schema", node=schema)
     for plugin in (ExperimentSource, SearchPath):
         Plugins.instance().register(plugin)

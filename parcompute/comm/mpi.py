@@ -19,15 +19,22 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import Any, NoReturn
 
-from parcompute.comm import tracebacks
+from parcompute.comm import stopping, tracebacks
 from parcompute.comm.launcher import INSTALL_MPI, check_launcher, check_world, detect, library_name
 from parcompute.errors import ConfigError, ParcomputeError
 
 _TOGETHER = 1.0  # seconds to find out whether all ranks raised
 _STAGGER = 0.3  # seconds between two ranks that did not raise together: one speaks and ends all
 _ORDERLY = 2.0  # seconds to end by itself after SIGTERM
+_AFTER_THEM = 0.5  # seconds in which the other ranks end after MPI has
 _FINALIZE = 3  # seconds for MPI_Finalize after an error
 _INTERRUPTED = 130  # the shell's exit code for Ctrl-C
+
+_FILE_HINTS = {
+    "romio_cb_write": "automatic",  # aggregate where the ranks' pieces interleave, and only there
+    "romio_ds_write": "disable",  # never read, change and write what another rank may write
+    "cb_buffer_size": str(16 * 2**20),
+}
 
 _is_guarded: ContextVar[bool] = ContextVar("is_guarded", default=False)
 """Whether this process runs what it does under `guarded`."""
@@ -36,6 +43,23 @@ _is_guarded: ContextVar[bool] = ContextVar("is_guarded", default=False)
 def is_mpi(comm: Any) -> bool:
     """Say whether `comm` is one of mpi4py (which is not imported to find out)."""
     return type(comm).__module__.startswith("mpi4py")
+
+
+def is_thread_safe() -> bool:
+    """Say whether several threads of this rank may call MPI at the same time."""
+    from mpi4py import MPI
+
+    return bool(MPI.Query_thread() == MPI.THREAD_MULTIPLE)
+
+
+def file_hints() -> Any:
+    """Return the hints of MPI-IO for large arrays that are written by all ranks together."""
+    from mpi4py import MPI
+
+    hints = MPI.Info.Create()
+    for key, value in _FILE_HINTS.items():
+        hints.Set(key, value)
+    return hints
 
 
 def world() -> Any:
@@ -162,6 +186,14 @@ def guarded(function: Callable[..., int | None], *args: Any) -> int:
         return _exit_code(error)
 
 
+def leave_last() -> None:
+    """End MPI, and give the other ranks time to end: the exit code of this one is not theirs."""
+    from mpi4py import MPI
+
+    MPI.Finalize()
+    sleep(_AFTER_THEM)
+
+
 def _refuse(error: ConfigError) -> int:
     """Report that there is no world, once: the launcher may end the others when one has ended."""
     launcher = detect()
@@ -176,7 +208,8 @@ def _interrupt_on_sigterm() -> None:
     """Treat SIGTERM as Ctrl-C, so that what was begun can be recorded; but end in any case.
 
     Open MPI's mpiexec sends it right after Ctrl-C. Python runs its handler between instructions, so
-    never in a rank that waits inside MPI: there the thread ends the process.
+    never in a rank that waits inside MPI: there the thread ends the process. A rank that stops in
+    order at the first SIGTERM is ended at the second.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -186,10 +219,16 @@ def _interrupt_on_sigterm() -> None:
 
 
 def _end_after_sigterm(reader: int) -> None:
-    while os.read(reader, 1)[0] != signal.SIGTERM:
+    terminations = stopping.Terminations()
+    while os.read(reader, 1)[0] != signal.SIGTERM or _is_request(terminations):
         pass
     sleep(_ORDERLY)
     os._exit(128 + signal.SIGTERM)
+
+
+def _is_request(terminations: stopping.Terminations) -> bool:
+    taken = stopping.takes_sigterm() or stopping.noted() == "SIGTERM"  # now, or a moment ago
+    return taken and not terminations.is_order()
 
 
 def _report(alarm: Any, text: str, error: BaseException) -> None:

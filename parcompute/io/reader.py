@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from parcompute.box import Box, Index
 from parcompute.errors import ConfigError
+from parcompute.io.filters import load_filters
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,11 @@ class Contents:
     shape : tuple of int
         Shape of a snapshot, [z, y, x].
     axes : dict of str to ndarray
-        Cell centres.
+        Positions of the values along the axes z, y, x, for fields at cell centres.
+    places : dict of str to tuple of str
+        Names of the axes of each field: ``x``, or ``x_face`` for values on faces.
+    faces : dict of str to ndarray
+        Positions along the axes ``x_face`` and so on, where there are any.
     walls : dict of str to (float, float)
         Positions of the low and the high wall of each axis.
     steps, times : ndarray
@@ -38,6 +43,8 @@ class Contents:
     fields: tuple[str, ...]
     shape: Index
     axes: dict[str, NDArray[np.float64]]
+    places: dict[str, tuple[str, ...]]
+    faces: dict[str, NDArray[np.float64]]
     walls: dict[str, tuple[float, float]]
     steps: NDArray[np.int64]
     times: NDArray[np.float64]
@@ -45,9 +52,16 @@ class Contents:
     units: dict[str, str]
     long_names: dict[str, str]
 
+    def positions(self, field: str) -> list[NDArray[np.float64]]:
+        """Return the positions of the values of a field along each of its axes."""
+        return [(self.axes | self.faces)[name] for name in self.places[field]]
+
 
 class Reader:
     """An open file; any number of ranks may read the same file, each on its own.
+
+    The run may still be going on: the snapshots that were complete when the file was opened are
+    seen.
 
     Raises
     ------
@@ -61,6 +75,7 @@ class Reader:
         try:
             self._file = h5py.File(path, "r", locking=False)
             self.contents = self._contents()
+            load_filters(self._file)
         except (OSError, KeyError, ValueError) as error:
             raise ConfigError(f"'{path}' cannot be read as the fields of a run: {error}.") from None
 
@@ -72,29 +87,47 @@ class Reader:
 
     def _contents(self) -> Contents:
         file = self._file
+        nodes = {name: node for name, node in file.items() if hasattr(node, "shape")}
         done = file["step"][:] >= 0
-        named = [n for n in file if n not in ("time", "step") and file[n].ndim > 1]
-        if not named:
+        fields = {n: _dimensions(node) for n, node in nodes.items() if node.ndim > 1}
+        if not fields:
             raise ValueError("it holds no field")
-        shape = file[named[0]].shape[1:]
-        axes = ("z", "y", "x")[-len(shape) :]
+        faces = {n for names in fields.values() for n in names if n.endswith("_face")}
+        letters = [name.removesuffix("_face") for name in next(iter(fields.values()))]
+        axes = {name: file[name][:] for name in letters}
         return Contents(
-            tuple(named),
-            tuple(shape),
-            {name: file[name][:] for name in axes},
+            tuple(fields),
+            tuple(len(positions) for positions in axes.values()),
+            axes,
+            fields,
+            {name: file[name][:] for name in sorted(faces)},
             {name: _pair(file[name].attrs["walls"]) for name in axes},
             file["step"][:][done],
             file["time"][:][done],
             len(done),
-            {name: _text(file[name].attrs.get("units", "")) for name in file},
-            {name: _text(file[name].attrs.get("long_name", name)) for name in file},
+            {name: _text(node.attrs.get("units", "")) for name, node in nodes.items()},
+            {name: _text(node.attrs.get("long_name", name)) for name, node in nodes.items()},
         )
 
     def read(self, field: str, index: int, box: Box | None = None) -> NDArray[Any]:
         """Return snapshot `index` of `field`, or its cells in `box`."""
         part = () if box is None else box.slices
-        values: NDArray[Any] = self._file[field][(index, *part)]
+        dataset = self._file[field]
+        values: NDArray[Any] = dataset[(index, *part)]
+        if "complex" in _names(dataset):
+            return np.ascontiguousarray(values).view(f"c{2 * values.itemsize}")[..., 0]
+        if _text(dataset.attrs.get("dtype", "")) == "bool":
+            return values.astype(bool)
         return values
+
+
+def _names(dataset: Any) -> list[str]:
+    """Return the names of the dimensions, which are those of their last scales."""
+    return [list(d.keys())[-1] for d in dataset.dims]
+
+
+def _dimensions(dataset: Any) -> tuple[str, ...]:
+    return tuple(name for name in _names(dataset)[1:] if name != "complex")
 
 
 def _pair(values: Any) -> tuple[float, float]:

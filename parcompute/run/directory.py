@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import platform
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from parcompute._version import __version__
-from parcompute.errors import ConfigError, DivergenceError, ParcomputeError
+from parcompute.errors import BusyError, ConfigError, DivergenceError, ParcomputeError
 from parcompute.io.collective import sentence
 
 RUNS = "runs"  # the default place of run directories, in the current folder
@@ -28,8 +27,16 @@ TIMINGS = "timings.json"
 LOG = "log.txt"
 PREVIEW = "preview.png"
 ANALYSIS = "analysis.csv"
+REQUEST = "request"  # made by `parcompute checkpoint`, removed by the run
 
-_FIRST = (FIELDS, RECORD, DIAGNOSTICS, LOG)  # what there is before the first step
+BEFORE = (".hydra", LOG)  # what a run leaves that is killed before it has a record
+_FIRST = (
+    FIELDS,
+    f".{FIELDS}.journal",
+    RECORD,
+    DIAGNOSTICS,
+    LOG,
+)  # what there is before the first step
 _PACKAGES = ("numpy", "numba", "h5py", "mpi4py", "hydra-core", "matplotlib")
 
 
@@ -104,6 +111,8 @@ def _undisturbed() -> Iterator[None]:
 
 def record_failure(folder: Path, error: BaseException) -> None:
     """Tell in ``run.json`` and in the log why the run has ended, unless that is told already."""
+    if isinstance(error, BusyError):
+        return  # it is the other process's run
     if not (folder / RECORD).exists():
         discard(folder)
     elif read_record(folder)["status"] == "running":
@@ -124,10 +133,21 @@ def shown(directory: Path) -> str:
     return str(directory.relative_to(Path.cwd()) if inside else directory)
 
 
+def clear_output(folder: Path) -> None:
+    """Remove what a run has given out before it was first saved."""
+    for name in (FIELDS, f".{FIELDS}.journal", DIAGNOSTICS):
+        (folder / name).unlink(missing_ok=True)
+
+
 def discard(folder: Path) -> None:
     """Remove a run directory in which no step has been recorded, and nothing else."""
     for path in (*folder.glob(".hydra/*"), *(folder / name for name in _FIRST)):
         path.unlink(missing_ok=True)
+    discard_empty(folder)
+
+
+def discard_empty(folder: Path) -> None:
+    """Remove a run directory if nothing is in it."""
     ours = [folder / ".hydra", folder]
     if folder.parent == Path.cwd() / RUNS:
         ours.append(folder.parent)
@@ -196,38 +216,3 @@ def _resolve(git: Path) -> str | None:
         return next((line.split()[0] for line in packed if line.endswith(f" {name}")), None)
     except OSError:
         return None
-
-
-class Table:
-    """A CSV file that grows by one row at a time; the columns are those of the first row."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._columns: list[str] = []
-
-    def append(self, head: dict[str, Any], values: dict[str, Any]) -> None:
-        """Add a row; floats keep all their digits.
-
-        Raises
-        ------
-        ConfigError
-            If `values` repeat a name of `head`, or differ in names from those of the first row.
-        """
-        row = head | values
-        if len(row) < len(head) + len(values):
-            raise ConfigError(f"measure() must not return {', '.join(head)}; they are added.")
-        if self._columns and list(row) != self._columns:
-            raise ConfigError(
-                f"measure() must return the same names each time: expected "
-                f"{self._columns[len(head) :]}, got {list(values)}."
-            )
-        with self._file.open("a", newline="", encoding="utf-8") as stream:
-            if not self._columns:
-                self._columns = list(row)
-                csv.writer(stream).writerow(self._columns)
-            csv.writer(stream).writerow([_plain(value) for value in row.values()])
-
-
-def _plain(value: Any) -> Any:
-    """Return `value` so that str() gives its shortest exact form, also for NumPy numbers."""
-    return value.item() if hasattr(value, "item") else value

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from parcompute import reductions, settings
 from parcompute.comm import Communicator
-from parcompute.comm.cores import usable_cpus
 from parcompute.errors import ConfigError, DivergenceError
-from parcompute.field import Field
 from parcompute.grid import Grid
 from parcompute.io.collective import on_root
-from parcompute.io.layout import Layout
-from parcompute.io.writers import Writer, open_writer
-from parcompute.run import directory, registry
+from parcompute.run import directory, registry, saving, state
 from parcompute.run.experiment import Experiment
 from parcompute.run.guard import guard
+from parcompute.run.outputs import Outputs
 from parcompute.run.pieces import Pieces
-from parcompute.run.progress import Progress, logger
+from parcompute.run.progress import Progress, Say
 from parcompute.run.report import Report
+from parcompute.run.saving import Saving
 from parcompute.run.spec import RunSpec
+from parcompute.run.start import begin, workers
+from parcompute.run.stops import StopRequests
+from parcompute.run.timings import save_timings
 from parcompute.run.watchdog import Watchdog
 from parcompute.stencils import described
 from parcompute.timing import Timers
@@ -58,7 +57,8 @@ def run_rank(comm: Communicator, spec: RunSpec, engine: str) -> Report:
                 f"The fields do not fit into memory ({error}): use a smaller grid or more ranks "
                 f"on more machines."
             ) from None
-        return run.make()
+        with StopRequests() as stops:
+            return run.make(stops)
 
 
 class Run:
@@ -77,195 +77,179 @@ class Run:
         self.is_root = comm.Get_rank() == 0
         self.directory = Path(spec.directory)
         self.timers = Timers()
+        parameters = state.copied(experiment)  # what is changed in place is state too
         with self.timers.phase("setup"):
             experiment.setup(comm)
+        self.initial = state.unchanged(experiment, parameters)
         watchdog.progress()
-        self.fields = _chosen(experiment.fields(), spec.output.fields)
-        self.grid: Grid | None = self.fields[0].grid if self.fields else None
+        fields = list(experiment.fields().values())
+        self.grid: Grid | None = fields[0].grid if fields else None
         self.cells = int(np.prod(self.grid.shape_global)) if self.grid else 0
-        self.started = False  # whether a step has been made
+        self.step = self.first = 0  # steps made, and made before this session
         self.finite: int | None = None  # the last step at which all fields were
-        self.schedule = _schedule(experiment.steps, spec.output.every)
         self.pieces = Pieces(comm, experiment.steps, spec.backend.hang_timeout)
+        self.stopped: str | None = None
+        self.outputs = Outputs(comm, spec, experiment, self._attributes())
 
-    def make(self) -> Report:
+    def make(self, stops: StopRequests) -> Report:
         """Make all steps with their output; return the report."""
         self.comm.Barrier()  # nothing is written before all ranks are set up
-        say = on_start(self)
-        progress = Progress(self.experiment.steps, self.cells, say) if self.is_root else None
-        writer = self._open_writer()
-        table = directory.Table(self.directory / directory.DIAGNOSTICS)
-        try:
-            self._output(writer, table, 0, 0)
-            for index, (step, target) in enumerate(pairwise(self.schedule), start=1):
-                self._advance(step, target, progress)
-                self._output(writer, table, index, target)
-        except DivergenceError:  # raised by all ranks, so that closing is collective
-            if writer is not None:
-                writer.close()
-            raise
-        except ConfigError:  # by one rank, perhaps
-            if self.is_root and not self.started:
-                directory.discard(self.directory)  # bad input that the first step has found
-            raise
-        finally:
-            if progress is not None:
-                progress.close()
-        if writer is not None:
+        with begin(self) as say:
+            self.saving = Saving(self.comm, self.spec, self.experiment, self.initial, stops)
+            if self.spec.resumed:
+                self._resume(say)
+            progress = Progress(self.experiment.steps, self.cells, say) if self.is_root else None
+            try:
+                self._loop(progress)
+            except DivergenceError:  # raised by all ranks, so that closing is collective
+                self.outputs.close()
+                raise
+            except ConfigError:  # by one rank, perhaps
+                if self.is_root and not self.step and not self.spec.resumed:
+                    directory.discard(self.directory)  # bad input that the first step has found
+                raise
+            finally:
+                if progress is not None:
+                    progress.close()
             with self.timers.phase("output"):
-                writer.close()
-        return self._finish(writer)
+                self.outputs.close()
+            return self._finish(say)
 
-    def _open_writer(self) -> Writer | None:
-        if self.grid is None:
-            return None
-        attributes = {"title": self.spec.name, "source": "parcompute"}
-        layout = Layout.of(
-            self.grid,
-            self.fields,
-            len(self.schedule),
-            self.experiment.time_units,
-            attributes,
-        )
-        path = self.directory / directory.FIELDS
-        with self.timers.phase("output"):
-            return open_writer(path, layout, self.comm, self.spec.output.compression)
-
-    def _advance(self, step: int, target: int, progress: Progress | None) -> None:
-        """Go from `step` to `target`; the first step of the run also loads the kernels."""
-        for count in self.pieces.between(step, target):
-            self.experiment.steps_done = step
-            with self.timers.phase("steps" if step else "first step"):
-                self.experiment.advance(count)
-            self.started = True
-            step += count
-            self.experiment.steps_done = step
-            self.watchdog.progress()
-            if progress is not None:
-                progress.update(step)
-            if step < target and step % (self.pieces.most * _GUARDED) < count:
-                self._guard(step)
-
-    def _output(self, writer: Writer | None, table: directory.Table, index: int, step: int) -> None:
-        self._guard(step)
-        time = step * self.experiment.dt
-        with self.timers.phase("measure"):
-            measures = self.experiment.measure()
-        on_root(self.comm, table.append, {"step": step, "time": time}, measures)
-        if writer is not None:
-            with self.timers.phase("output"):
-                writer.write(index, step, time, self.fields)
+    def _resume(self, say: Say) -> None:
+        """Go back to the last checkpoint; to the beginning if the run was not saved before."""
+        with self.timers.phase("resume"):
+            found = saving.load(self.comm, self.directory, say)
+            if found is None:
+                on_root(self.comm, directory.clear_output, self.directory)
+                say("there is no checkpoint yet: the run begins again")
+                return
+            state.restore(self.comm, self.experiment, found)
+            self.step = self.first = self.finite = self.saving.saved = found.manifest["step"]
+            self.experiment.steps_done = self.step
+            kept, every = found.manifest["outputs"], found.manifest["config"]["output"]["every"]
+            if self.spec.output.every == every:  # but with more steps, the last is none perhaps
+                kept = [step for step in kept if step in self.outputs.schedule]
+            self.outputs.resume(kept)
+        say(f"goes on at step {self.step} from {found.path.name}")
         self.watchdog.progress()
 
-    def _guard(self, step: int) -> None:
+    def _loop(self, progress: Progress | None) -> None:
+        """Make steps, outputs and checkpoints until all are made or the run is to stop."""
+        saves = set(self.saving.steps())
+        if self.step in self.outputs.schedule and self.step not in self.outputs.done:
+            self._output()
+        events = sorted({*self.outputs.schedule, *saves})
+        for target in (event for event in events if event > self.step):
+            self._advance(target, progress)
+            if self.stopped is None and target in self.outputs.schedule:
+                self._output()
+            if target in saves and self.step == target:
+                self._save()
+            if self.stopped is None:
+                self._heed()
+            if self.stopped is not None:
+                return
+        if self.spec.checkpoint.is_on:
+            self._save()
+
+    def _advance(self, target: int, progress: Progress | None) -> None:
+        """Go on to `target`, or stop before; the first step also loads the kernels."""
+        for count in self.pieces.between(self.step, target):
+            with self.timers.phase("steps" if self.step > self.first else "first step"):
+                self.experiment.advance(count)
+            self.step += count
+            self.experiment.steps_done = self.step
+            self.watchdog.progress()
+            if progress is not None:
+                progress.update(self.step)
+            if self.step < target:
+                self._between(count)
+            if self.stopped is not None:
+                return
+
+    def _between(self, count: int) -> None:
+        """Do between two pieces what need not wait for the next event."""
+        if self.step % (self.pieces.most * _GUARDED) < count:
+            self._guard()
+        with self.timers.phase("output"):
+            self.outputs.poll()
+        self._heed()
+
+    def _heed(self) -> None:
+        """Save or stop if that is wished; nothing more is wished of a run at its end."""
+        wish = self.saving.wish()
+        if self.step == self.experiment.steps:
+            return
+        if wish.save:
+            self._save()
+        self.stopped = wish.stop
+
+    def _save(self) -> None:
+        self._guard()
+        with self.timers.phase("checkpoint"):
+            self.outputs.sync()  # a checkpoint must not know of output that can be lost
+            self.saving.save(self.step, self.outputs.done)
+        self.watchdog.progress()
+
+    def _output(self) -> None:
+        self._guard()
+        with self.timers.phase("output"):
+            self.outputs.write(self.step, self.step * self.experiment.dt)
+        self.watchdog.progress()
+
+    def _guard(self) -> None:
         """Stop the run on every rank if a field is no longer finite."""
         with self.timers.phase("guard"):
             for field in self.experiment.fields().values():
-                guard(field, step, self.finite)
-        self.finite = step
+                guard(field, self.step, self.finite)
+        self.finite = self.step
         self.watchdog.progress()
 
-    def _finish(self, writer: Writer | None) -> Report:
-        _save_timings(self.comm, self.timers, self.directory)
+    def _attributes(self) -> dict[str, str]:
+        """Return what ``fields.h5`` tells about the run."""
+        origin = self.spec.origin
+        dims = " x ".join(map(str, self.grid.dims)) if self.grid else "none"
+        how = f"{workers(self)}, decomposition {dims}"
+        return {
+            "title": self.spec.name,
+            "source": f"parcompute {origin.get('parcompute', '')}",
+            "history": f"{origin.get('started', '')}: {how}",
+            "config": json.dumps(self.spec.config()),
+            "versions": json.dumps(origin.get("packages", {})),
+            "git_commit": origin.get("git_commit") or "",
+            "decomposition": dims,
+        }
+
+    def _finish(self, say: Say) -> Report:
+        save_timings(self.comm, self.timers, self.directory)
+        if self.saving.left_out:
+            names = ", ".join(self.saving.left_out)
+            say(f"not in checkpoints, made anew by setup(): {names}")
         return Report(
             directory=self.spec.directory,
             engine=self.engine,
             ranks=self.comm.Get_size(),
             dims=self.grid.dims if self.grid else None,
-            steps=self.experiment.steps,
+            steps=self.step,
+            made=self.step - self.first,
             cells=self.cells,
             first=self.timers.seconds.get("first step", 0.0),
             seconds=self.timers.seconds.get("steps", 0.0),
             errors=self._errors(),
             memory=self.comm.allreduce(peak_memory(), op=max),
-            writer=writer.name if writer else "no fields",
+            writer=self.outputs.name,
             kernels=described(dict.fromkeys(f.grid for f in self.experiment.fields().values())),
+            saved=self.saving.saved,
+            stopped=self.stopped,
         )
 
     def _errors(self) -> dict[str, dict[str, float]]:
-        exact = self.experiment.exact(self.experiment.steps * self.experiment.dt)
+        exact = self.experiment.exact(self.step * self.experiment.dt)
         return {
             f.name: reductions.errors(self.comm, f.owned, exact[f.name](*f.coordinates_local()))
-            for f in self.fields
+            for f in self.outputs.fields
             if f.name in exact
         }
-
-
-def on_start(run: Run) -> Callable[[str], None]:
-    """Write the record of the run; return what prints lines on rank 0, and nothing elsewhere."""
-
-    def begin() -> None:
-        directory.write_json(
-            run.directory / directory.RECORD,
-            {
-                "status": "running",
-                "name": run.spec.name,
-                "config": run.spec.config(),
-                "experiment_file": run.spec.path,
-                "engine": run.engine,
-                "ranks": run.comm.Get_size(),
-                "dims": run.grid.dims if run.grid else None,
-                **run.spec.origin,
-            },
-        )
-
-    on_root(run.comm, begin)
-    if not run.is_root:
-        return lambda _: None
-    say = logger(run.directory / directory.LOG)
-    shape = " x ".join(map(str, run.grid.shape_global)) + " cells, " if run.grid else ""
-    say(f"{run.spec.name}: {shape}{run.experiment.steps} steps, {_workers(run)}")
-    say(f"in {directory.shown(run.directory)}")
-    return say
-
-
-def _workers(run: Run) -> str:
-    """Return ranks x threads in words, against the cores where there are fewer."""
-    ranks, threads = run.comm.Get_size(), run.spec.backend.threads
-    text = f"{run.engine}, {ranks} rank{'s' * (ranks != 1)}"
-    if threads > 1:
-        text += f" x {threads} threads"
-    if run.engine != "mpi" and ranks * threads > usable_cpus():
-        text += f" on {usable_cpus()} cores"
-    return text
-
-
-def _chosen(fields: dict[str, Field], names: list[str] | None) -> list[Field]:
-    """Return the fields to be written, which must be of one grid."""
-    unknown = [name for name in names or [] if name not in fields]
-    if unknown:
-        raise ConfigError(
-            f"output.fields names {', '.join(unknown)}; the experiment has the fields "
-            f"{', '.join(fields)}."
-        )
-    chosen = [fields[name] for name in dict.fromkeys(fields if names is None else names)]
-    for field in chosen:
-        if field.grid is not chosen[0].grid:
-            raise ConfigError(
-                f"The fields '{chosen[0].name}' {list(chosen[0].shape_global)} and '{field.name}' "
-                f"{list(field.shape_global)} are on different grids, and a file holds one grid: "
-                f"choose fields of one with output.fields."
-            )
-    return chosen
-
-
-def _schedule(steps: int, every: int) -> list[int]:
-    """Return the steps at which there is output: the first, every so many, and the last."""
-    return sorted({0, *(range(0, steps, every) if every else ()), steps})
-
-
-def _save_timings(comm: Communicator, timers: Timers, folder: Path) -> None:
-    """Write the seconds of each phase: least, mean and most over the ranks."""
-
-    def combine(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
-        return {k: (min(a[k][0], b[k][0]), a[k][1] + b[k][1], max(a[k][2], b[k][2])) for k in a}
-
-    local = {name: (s, s, s) for name, s in timers.seconds.items()}
-    phases = comm.allreduce(local, op=combine)
-    size = comm.Get_size()
-    rows = {k: {"min": v[0], "mean": v[1] / size, "max": v[2]} for k, v in phases.items()}
-    content = {"ranks": size, "seconds": rows}
-    on_root(comm, directory.write_json, folder / directory.TIMINGS, content)
 
 
 def peak_memory() -> int:

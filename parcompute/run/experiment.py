@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,9 +12,11 @@ from parcompute.errors import ConfigError
 from parcompute.field import Field
 from parcompute.io.arrays import read_array
 from parcompute.io.collective import on_root
+from parcompute.particles import Particles
 from parcompute.stencils import Clock
 
 Solution = Callable[..., Any]
+T = TypeVar("T")
 
 
 class Experiment:
@@ -81,11 +83,11 @@ class Experiment:
         ConfigError
             If two different fields have one name.
         """
-        found: dict[str, Field] = {}
-        for field in _fields_in(vars(self)):
-            if found.setdefault(field.name, field) is not field:
-                raise ConfigError(f"Two fields are named '{field.name}': give each its own name.")
-        return found
+        return _by_name(_found_in(vars(self), Field))
+
+    def particles(self) -> dict[str, Particles]:
+        """Return the sets of particles by name: its attributes, also in lists and dicts."""
+        return _by_name(_found_in(vars(self), Particles))
 
     def load(self, field: Field, source: str) -> None:
         """Set `field` from ``FILE[:NAME]``: rank 0 reads, then the array is scattered; collective.
@@ -106,9 +108,17 @@ class Experiment:
         field.scatter(array)
 
 
-def _fields_in(value: Any) -> Iterator[Field]:
-    if isinstance(value, Field):
+def _found_in(value: Any, kind: type[T]) -> Iterator[T]:
+    if isinstance(value, kind):
         yield value
     elif isinstance(value, dict | list | tuple):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from _fields_in(item)
+            yield from _found_in(item, kind)
+
+
+def _by_name(values: Iterator[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for value in values:
+        if found.setdefault(value.name, value) is not value:
+            raise ConfigError(f"Two fields are named '{value.name}': give each its own name.")
+    return found

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from parcompute.comm import Communicator
 from parcompute.comm.cores import physical_cores, thread_variables
 from parcompute.comm.launcher import detect, without_launcher
 from parcompute.errors import ConfigError, ParcomputeError, RankError, TerminatedError
+from parcompute.run import starter
 from parcompute.run.spec import Backend
+from parcompute.run.stops import Folder, passed_on
 
 _PATIENCE = 5.0  # seconds for mpiexec to end its ranks after Ctrl-C
 
@@ -58,9 +61,18 @@ def _default_ranks(name: str) -> int:
 
 
 def start(
-    engine: str, ranks: int, threads: int, function: Callable[..., Any], args: tuple[Any, ...]
+    engine: str,
+    ranks: int,
+    threads: int,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    *,
+    stoppable: bool = False,
 ) -> Any:
     """Run ``function(comm, *args)`` on new ranks and return the result of rank 0.
+
+    If it is `stoppable`, it takes SIGTERM and SIGUSR1 as requests to stop (`run.stops`), which are
+    passed on to its ranks.
 
     Raises
     ------
@@ -69,9 +81,11 @@ def start(
         which report for themselves.
     """
     if engine == "mpi":
-        return _under_mpiexec(ranks, threads, function, args)
+        return _under_mpiexec(ranks, threads, function, args, stoppable)
     if engine == "serial":
         return _serial(function, args)
+    if stoppable:
+        return _stoppable(ranks, threads, function, args)
     from parcompute.comm.process.launching.job import launch
 
     return launch(function, ranks, args, threads=threads)[0]
@@ -88,8 +102,24 @@ def _serial(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         raise RankError(0, traceback.format_exc()) from None
 
 
-def _under_mpiexec(
+def _stoppable(
     ranks: int, threads: int, function: Callable[..., Any], args: tuple[Any, ...]
+) -> Any:
+    from parcompute.comm.process.launching.stoppable import StoppableJob
+
+    with (
+        StoppableJob(function, ranks, args, threads=threads) as job,
+        passed_on(job.ask, job.able),
+    ):
+        return job.results()[0]
+
+
+def _under_mpiexec(
+    ranks: int,
+    threads: int,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    stoppable: bool,
 ) -> Any:
     """Start workers under the mpiexec of the MPI library in use, and wait for them."""
     from parcompute.comm.mpiexec import mpiexec_command
@@ -99,18 +129,23 @@ def _under_mpiexec(
     with tempfile.TemporaryDirectory(prefix="parcompute-") as folder:
         task, result = Path(folder, "task"), Path(folder, "result")
         task.write_bytes(pickle.dumps((function, args)))
-        code = _finished([*command, str(task), str(result)], environment)
+        asking = Folder(Path(folder)) if stoppable else None
+        with starter.alive(Path(folder)):
+            code = _finished([*command, str(task), str(result)], environment, asking)
         if code or not result.exists():
             raise ReportedError(code or 1)
         return pickle.loads(result.read_bytes())
 
 
-def _finished(command: list[str], environment: dict[str, str]) -> int:
+def _finished(command: list[str], environment: dict[str, str], asking: Folder | None) -> int:
     """Run `command`, return its exit code; at Ctrl-C, which it gets too, let it end its ranks."""
     process = subprocess.Popen(command, env=environment)
     try:
-        return process.wait()
+        with passed_on(asking.ask, asking.able) if asking else nullcontext():
+            return process.wait()
     except KeyboardInterrupt as error:
+        if asking:
+            asking.end()
         if isinstance(error, TerminatedError):
             process.terminate()
         try:

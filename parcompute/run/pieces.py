@@ -37,20 +37,22 @@ class Pieces:
     def __init__(self, comm: Communicator, steps: int, limit: float | None) -> None:
         self.most = max(_LEAST, -(-steps // _MOST))
         self._comm = comm
-        self._size = 1
+        self._size = 0  # 0: nothing has been done
         self._growing = True
         self._seconds = min(_SECONDS, limit / 10) if limit else _SECONDS
 
     def between(self, step: int, target: int) -> Iterator[int]:
         """Yield how many steps to make next, on the way from `step` to `target`; collective.
 
-        It is one at first: that step loads the kernels.
+        It is one at first, whose time does not count: that step loads the kernels.
         """
         while step < target:
-            count = min(self._size, target - step) if step else 1
+            count = min(max(self._size, 1), target - step)
             begin = perf_counter()
             yield count
-            if step and count == self._size < self.most and self._growing:
+            if self._size == 0:
+                self._size = 1
+            elif count == self._size < self.most and self._growing:
                 self._grow(perf_counter() - begin)
             step += count
 

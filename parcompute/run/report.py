@@ -23,6 +23,8 @@ class Report:
         Number of ranks, and along each axis (None without a grid).
     steps : int
         Steps made.
+    made : int
+        Those of them made in this session: fewer if the run was resumed.
     cells : int
         Cells of the grid.
     first : float
@@ -37,6 +39,10 @@ class Report:
         How ``fields.h5`` was written.
     kernels : list of str
         How stencils were computed.
+    saved : int, optional
+        Step of the last checkpoint.
+    stopped : str, optional
+        Why the run was stopped before its last step; it can go on.
     """
 
     directory: str
@@ -44,6 +50,7 @@ class Report:
     ranks: int
     dims: tuple[int, ...] | None
     steps: int
+    made: int
     cells: int
     first: float
     seconds: float
@@ -51,11 +58,13 @@ class Report:
     memory: int
     writer: str
     kernels: list[str]
+    saved: int | None = None
+    stopped: str | None = None
 
     @property
     def mlups(self) -> float:
         """Million cell updates per second, without the first step."""
-        return self.cells * (self.steps - 1) / self.seconds / 1e6 if self.seconds else 0.0
+        return self.cells * (self.made - 1) / self.seconds / 1e6 if self.seconds else 0.0
 
     def record(self) -> dict[str, Any]:
         """Return the entries for ``run.json``."""
@@ -69,7 +78,7 @@ class Report:
         rows = [
             ("run directory", shown(Path(self.directory))),
             ("engine", f"{self.engine}, {self.ranks} rank{'s' * (self.ranks != 1)}{dims}"),
-            ("steps", f"{self.steps} in {self.first + self.seconds:.3f} s{self._rate()}"),
+            ("steps", f"{self.made} in {self.first + self.seconds:.3f} s{self._rate()}"),
             *(
                 (f"error of {name}", f"max {e['max']:.3e}, rms {e['rms']:.3e} (exact solution)")
                 for name, e in self.errors.items()
@@ -77,7 +86,14 @@ class Report:
             ("memory", f"{self.memory / 2**20:.0f} MiB in the largest rank"),
             *(("kernels", text) for text in self.kernels),
             ("output", self.writer),
+            *((("checkpoint", f"at step {self.saved}"),) if self.saved is not None else ()),
         ]
+        if self.stopped:
+            where = shown(Path(self.directory))
+            text = (
+                f"at step {self.steps} by {self.stopped}, resumable: parcompute run resume={where}"
+            )
+            rows.append(("stopped early", text))
         return [f"{label:<14} {value}" for label, value in rows]
 
     def _rate(self) -> str:

@@ -7,10 +7,12 @@ from math import inf
 from typing import Any
 
 from parcompute.errors import ConfigError
+from parcompute.io.filters import COMPRESSIONS
+from parcompute.io.stores import WRITERS
 
 BACKENDS = ("auto", "serial", "multiprocessing", "mpi")
 ENGINES = ("numba", "numpy")
-COMPRESSIONS = ("gzip", "lzf")
+PRECISIONS = ("full", "single")
 
 
 @dataclass
@@ -54,18 +56,60 @@ class Output:
         Steps between snapshots; 0: only the first and the last.
     fields : list of str, optional
         Names of the fields to write; default: all.
-    compression : {"gzip", "lzf"}, optional
+    region : list of str, optional
+        For each axis ``START:STOP:STEP`` or one index: the cells to write; default: all.
+    precision : {"full", "single"}
+        single: numbers of 64 bits are rounded to 32.
+    compression : {"gzip", "lzf", "zstd"}, optional
         HDF5 filter; default: none.
+    writer : {"auto", "mpio", "pwrite", "gathered"}
+        How the ranks write; auto: the fastest way that is sound here.
+    overlap : bool
+        Whether the ranks go on while a snapshot is being written.
     """
 
     every: int = 0
     fields: list[str] | None = None
+    region: list[str] | None = None
+    precision: str = "full"
     compression: str | None = None
+    writer: str = "auto"
+    overlap: bool = True
 
     def __post_init__(self) -> None:
         _at_least("output.every", self.every, 0)
+        _one_of("output.precision", self.precision, PRECISIONS)
+        _one_of("output.writer", self.writer, WRITERS)
         if self.compression is not None:
             _one_of("output.compression", self.compression, COMPRESSIONS)
+
+
+@dataclass
+class Checkpoints:
+    """When the whole state of a run is saved.
+
+    Attributes
+    ----------
+    every : int
+        Steps between checkpoints; 0: none.
+    minutes : float
+        Minutes between checkpoints; 0: none.
+    """
+
+    every: int = 0
+    minutes: float = 0.0
+
+    def __post_init__(self) -> None:
+        _at_least("checkpoint.every", self.every, 0)
+        if not 0 <= self.minutes < inf:
+            raise ConfigError(
+                f"checkpoint.minutes must be a number of minutes, or 0, got {self.minutes}."
+            )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there are any but on request."""
+        return self.every > 0 or self.minutes > 0
 
 
 @dataclass
@@ -129,8 +173,10 @@ class RunSpec:
         Absolute path of the run directory.
     origin : dict
         Versions, commit, host and command, for the record.
-    backend, output, kernels
+    backend, output, kernels, checkpoint
         As in the configuration.
+    resumed : bool
+        Whether the run goes on from its last checkpoint.
     """
 
     name: str
@@ -142,6 +188,8 @@ class RunSpec:
     backend: Backend = field(default_factory=Backend)
     output: Output = field(default_factory=Output)
     kernels: Kernels = field(default_factory=Kernels)
+    checkpoint: Checkpoints = field(default_factory=Checkpoints)
+    resumed: bool = False
 
     def config(self) -> dict[str, Any]:
         """Return the resolved configuration as nested dictionaries."""
@@ -151,4 +199,5 @@ class RunSpec:
             "backend": values["backend"],
             "output": values["output"],
             "kernels": values["kernels"],
+            "checkpoint": values["checkpoint"],
         }

@@ -141,12 +141,17 @@ class Slurm:
         cwd: Path,
         env: Mapping[str, str] | None = None,
         timeout: float = 90.0,
+        meanwhile: Callable[[str], object] = lambda number: None,
     ) -> Job:
-        """Submit a job with ``sbatch arguments`` in the folder `cwd`, and wait for its end."""
+        """Submit a job with ``sbatch arguments`` in the folder `cwd`, and wait for its end.
+
+        ``meanwhile(number)`` is called with the number of the job before it ends.
+        """
         begin = time.monotonic()
         submitted = self.run("sbatch", "--parsable", *arguments, env=env, cwd=cwd)
         assert submitted.returncode == 0, submitted.stderr
         number = submitted.stdout.strip()
+        meanwhile(number)
         wait_for(
             lambda: self.job(number)["JobState"] not in _RUNNING,
             timeout,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import h5py
 import pytest
 
+from tests import helpers
 from tests.cluster import runs
-from tests.helpers import ROOT
+from tests.cluster.slurm import wait_for
+from tests.helpers import ROOT, python
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240, method="signal")]
 
@@ -26,8 +29,11 @@ def job(request, slurm, tmp_path):
     """Return a function that submits job.sh, with one MPI and then with the other."""
     chosen = {"PARCOMPUTE_PYTHON": str(request.getfixturevalue(request.param))}
 
-    def submit(*arguments, options=(), **env):
-        return slurm.submit(*options, JOB, *arguments, cwd=tmp_path, env=ONE_MACHINE | chosen | env)
+    def submit(*arguments, options=(), meanwhile=lambda number: None, **env):
+        variables = ONE_MACHINE | chosen | env
+        return slurm.submit(
+            *options, JOB, *arguments, cwd=tmp_path, env=variables, meanwhile=meanwhile
+        )
 
     return submit
 
@@ -146,3 +152,31 @@ def test_without_a_launcher_the_ranks_are_processes(slurm, tmp_path, mpich_pytho
     assert done.state == "COMPLETED", done.log
     assert runs.record(tmp_path / runs.FOLDER)["engine"] == "multiprocessing"
     assert runs.checksum(tmp_path / runs.FOLDER) == serial_checksum
+
+
+def test_a_job_that_is_stopped_goes_on_on_other_ranks(job, slurm, tmp_path):
+    """Slurm's signal before the time limit: 85, and the next job makes the rest."""
+    long = ("+exp=heat2d", "experiment.shape=[61,47]", "output.every=4000", "resume=auto")
+    long += ("experiment.steps=16000", f"hydra.run.dir={runs.FOLDER}")
+    run = tmp_path / runs.FOLDER
+
+    def stop(number):
+        wait_for(lambda: (run / "fields.h5").exists(), 60)
+        assert slurm.run("scancel", "--batch", "--signal=USR1", number).returncode == 0
+
+    done = job(*long, meanwhile=stop)
+    assert (done.state, done.exit_code) == ("FAILED", 85), done.log
+    assert "stopped early" in done.log
+    assert runs.record(run)["status"] == "stopped"
+    done = job(*long, options=("--nodes=1", "--ntasks=3"))
+    assert (done.state, done.exit_code) == ("COMPLETED", 0), done.log
+    assert "goes on at step" in done.log
+    whole = helpers.run(python(*runs.RUN, *long[:3], *long[4:5], "hydra.run.dir=w"), cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    assert _contents(run) == _contents(tmp_path / "w")
+
+
+def _contents(run):
+    with h5py.File(run / "fields.h5") as file:
+        fields = {name: file[name][:].tobytes() for name in ("u", "time", "step", "total")}
+    return fields, (run / "diagnostics.csv").read_bytes()

@@ -26,7 +26,7 @@ def assert_sentence(done: CompletedProcess[str], *words: str) -> None:
 
 
 ERRORS = {
-    "no command": (("fly",), ("'fly'", "run, exec, analyze, list")),
+    "no command": (("fly",), ("'fly'", "run, exec, analyze, checkpoint, list")),
     "no experiment": (("run",), ("+exp=", "heat2d", "hillslope")),
     "unknown experiment": (("run", "+exp=heat4d"), ("'heat4d'", "heat2d", "hillslope", "advect1d")),
     "two experiments": (("run", "+exp=heat2d,hillslope"), ("exp",)),

@@ -162,16 +162,17 @@ def test_ctrl_c_ends_the_run(user, words, ranks, count):
 
 
 @pytest.mark.parametrize(("words", "ranks"), [of("multiprocessing"), of("mpi")])
-def test_sigterm_ends_the_run(user, words, ranks):
+def test_sigterm_saves_and_ends_the_run(user, words, ranks):
     with lasting(user, words, ranks, 2) as process:
         process.terminate()
         text, left = end_of(process, user)
-    assert process.returncode == 143, text
+    assert process.returncode == 85, text
     assert "Traceback" not in text
-    assert text.count("terminated") == 1
+    assert text.count("stopped early") == text.count("SIGTERM") == 1
     assert left == []
     [made] = run_directories(user)
-    assert Made(made).record["status"] == "interrupted"
+    assert Made(made).record["status"] == "stopped"
+    assert len(list((made / "checkpoints").iterdir())) == 1
 
 
 @pytest.mark.parametrize(("words", "ranks"), [of("multiprocessing"), of("mpiexec"), of("mpi")])

@@ -32,6 +32,21 @@ def test_a_mistake_in_a_program_is_one_sentence(user, kind, words):
     assert all(word in error for word in words), error
 
 
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("checkpoint.every=-1", "checkpoint.every must be at least 0, got -1"),
+        ("checkpoint.minutes=-1", "checkpoint.minutes must be a number of minutes, or 0, got -1.0"),
+        ("output.precision=x", "output.precision must be one of full, single, got 'x'"),
+        ("output.writer=x", "output.writer must be one of auto, mpio, pwrite, gathered, got 'x'"),
+    ],
+)
+def test_a_wrong_value_is_one_sentence_and_leaves_nothing(tmp_path, word, text):
+    done = parcompute("run", "+exp=heat2d", word, "backend.ranks=2", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {text}.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_fields_in_lists_are_written(user):
     done = parcompute("run", "+exp=odd", "backend=serial", cwd=user)
     assert done.returncode == 0, done.stderr

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import index
 from types import TracebackType
-from typing import Any, SupportsIndex
+from typing import Any, Self, SupportsIndex
 
 from parcompute.comm.cores import physical_cores, thread_variables
 from parcompute.comm.process.launching.guard import refuse_in_rank
@@ -86,6 +86,8 @@ class Job:
         If a parameter is wrong, or `function` cannot be pickled.
     """
 
+    _stoppable = False  # whether ranks take SIGUSR1 as a request to stop
+
     def __init__(
         self,
         function: Callable[..., Any] | None = None,
@@ -116,7 +118,7 @@ class Job:
         if self._supervisor is not None:
             raise ParcomputeError("this job has been started already: make a new one to start more")
         refuse_in_rank()
-        supervisor = Supervisor(self._ranks, lasting=self._call is None)
+        supervisor = Supervisor(self._ranks, lasting=self._call is None, stoppable=self._stoppable)
         supervisor.start(self._variables)
         self._supervisor = supervisor
         atexit.register(self._end_with, os.getpid())
@@ -185,7 +187,7 @@ class Job:
             return [None] * self._ranks
         return self._supervisor.processes.exitcodes
 
-    def __enter__(self) -> Job:
+    def __enter__(self) -> Self:
         if self._supervisor is None:
             self.start()
         return self

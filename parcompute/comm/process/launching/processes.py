@@ -31,15 +31,19 @@ class Processes:
         What connects the ranks.
     streams : sequence, optional
         For each rank, what takes the place of its standard streams.
+    stoppable : bool
+        Whether ranks take SIGUSR1 as a request to stop.
     """
 
-    def __init__(self, wiring: Wiring, streams: Sequence[Any]) -> None:
+    def __init__(self, wiring: Wiring, streams: Sequence[Any], stoppable: bool) -> None:
         context = get_context("forkserver")
         pipes = [context.Pipe() for _ in streams]
         self.links: list[Connection] = [ours for ours, _ in pipes]
         self._far_ends: list[Connection] = [theirs for _, theirs in pipes]
         self._processes = [
-            context.Process(target=main, args=(rank, wiring, link, own), name=f"rank-{rank}")
+            context.Process(
+                target=main, args=(rank, wiring, link, own, stoppable), name=f"rank-{rank}"
+            )
             for rank, (link, own) in enumerate(zip(self._far_ends, streams, strict=True))
         ]
         self._nursery: Nursery | None = None

@@ -16,7 +16,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple, NoReturn
 
-from parcompute.comm import tracebacks
+from parcompute.comm import stopping, tracebacks
 from parcompute.comm.process.communicators import world
 from parcompute.comm.process.messages import pickles
 from parcompute.comm.process.transport.engine import Engine, Wiring
@@ -58,7 +58,7 @@ class Report(NamedTuple):
     code: int = 1
 
 
-def main(rank: int, wiring: Wiring, link: Connection, streams: Any) -> None:
+def main(rank: int, wiring: Wiring, link: Connection, streams: Any, stoppable: bool) -> None:
     """Be rank `rank`: run what the supervisor sends over `link`, until it says to leave.
 
     Parameters
@@ -71,6 +71,8 @@ def main(rank: int, wiring: Wiring, link: Connection, streams: Any) -> None:
         To the supervisor.
     streams : object
         What takes the place of the standard streams; None to keep them.
+    stoppable : bool
+        Whether SIGUSR1 asks to stop; so far it is held back, as SIGTERM is.
     """
     _leave_interrupts_to_supervisor()
     _die_with_supervisor()
@@ -78,7 +80,11 @@ def main(rank: int, wiring: Wiring, link: Connection, streams: Any) -> None:
     code = _TERMINATED
     try:
         signal.signal(signal.SIGTERM, _raise_terminated)
+        if stoppable:
+            stopping.remember()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping.REQUESTS)
         engine = wiring.engine(rank, lambda code: _abort(link, code))
+        stopping.started_by(engine.panel)
         code = _serve(engine, link)
     except (KeyboardInterrupt, EOFError, ConnectionError):  # told to end, or nobody to serve
         pass

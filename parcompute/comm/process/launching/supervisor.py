@@ -45,6 +45,8 @@ class Supervisor:
         For each rank, what takes the place of its standard streams.
     grace : float
         Seconds in which other ranks may report after the first that failed, before they are ended.
+    stoppable : bool
+        Whether ranks take SIGUSR1 as a request to stop.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Supervisor:
         lasting: bool = False,
         streams: Sequence[Any] | None = None,
         grace: float = _GRACE,
+        stoppable: bool = False,
     ) -> None:
         self.ranks = ranks
         self.reports: dict[int, Report] = {}  # on the function that runs, or ran last
@@ -63,9 +66,10 @@ class Supervisor:
             self._board = Segment(board_bytes(ranks))
             bells = doorbells(ranks)
             wiring = Wiring(self._segment, self._board, bells, spin=ranks <= usable_cpus())
-            self.processes = Processes(wiring, streams or [None] * ranks)
+            self.processes = Processes(wiring, streams or [None] * ranks, stoppable)
         gauge = Gauge(self._segment.map(), ranks)
-        self._lookout = Lookout(panels(self._board.map()), gauge)
+        self.panels = panels(self._board.map())
+        self._lookout = Lookout(self.panels, gauge)
         self._wiring: Wiring | None = wiring
         self._unconnected = set(range(ranks))
         self._present: set[int] = set()  # ranks whose process has not ended
@@ -122,6 +126,8 @@ class Supervisor:
             return
         with self._news:
             self._leaving = True
+        for panel in self.panels:
+            panel.end()
         try:
             self.processes.send_signal(signal.SIGTERM)
             self._ended.wait(_PATIENCE)

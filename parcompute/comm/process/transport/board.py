@@ -1,10 +1,11 @@
 """What every rank of a job says about itself in shared memory: readable whatever the rank does.
 
 Each rank has a panel with its state, the wait that it is in, and a log of its latest collective
-calls. Only the rank writes there. A log entry is one word: the number of the call in its
-communicator, and the number of its site. A site is a line of a program that makes such a call; it
-is described once. The numbers are small, since that is what Python is fast with, and begin again
-after the last one, when no entry of the log has them any more.
+calls. Only the rank writes there, but for words in which the supervisor asks it to stop. A log
+entry is one word: the number of the call in its communicator, and the number of its site. A site is
+a line of a program that makes such a call; it is described once. The numbers are small, since that
+is what Python is fast with, and begin again after the last one, when no entry of the log has them
+any more.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import struct
 from ast import literal_eval
 from itertools import cycle
+from signal import Signals
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -35,7 +37,8 @@ _LOG = 1024  # entries
 # the last one ends a round of places
 _SITE_NUMBERS = 7 * SITES
 _SITE_BYTES = 192
-_STATE_AT, _WAIT_AT, _LOG_AT = 0, 64, 4096
+_STATE_AT, _STOPS_AT, _WAIT_AT, _LOG_AT = 0, 8, 64, 4096
+_ABLE, _ASKED, _END = range(3)  # words about stopping
 _WAIT_BYTES = 4000
 _SITES_AT = _LOG_AT + _LOG * 4
 _PANEL_BYTES = 1 << 16
@@ -126,6 +129,7 @@ class Panel:
     def __init__(self, memory: memoryview) -> None:
         self._memory = memory
         self._state = memory[_STATE_AT : _STATE_AT + 8].cast("Q")
+        self._stops = memory[_STOPS_AT : _STOPS_AT + 24].cast("Q")
         self.log = memory[_LOG_AT:_SITES_AT].cast("I")
         self.next_entry = cycle(range(_LOG)).__next__
         self.sites: dict[Key, KnownSite] = {}
@@ -153,6 +157,31 @@ class Panel:
     def _enter(self, state: int) -> None:
         self._sequence += 1
         self._state[0] = self._sequence << 2 | state
+
+    def offer(self, able: bool) -> None:
+        """Say whether the rank stops in an orderly way when it is asked to."""
+        self._stops[_ABLE] = able
+
+    def able(self) -> bool:
+        """Return whether the rank stops in an orderly way."""
+        return bool(self._stops[_ABLE])
+
+    def ask(self, name: str) -> None:
+        """Ask the rank to stop because of this signal (by the supervisor); the first counts."""
+        self._stops[_ASKED] = self._stops[_ASKED] or Signals[name]
+
+    def request(self) -> str | None:
+        """Return the name of the signal that asks the rank to stop."""
+        number = self._stops[_ASKED]
+        return Signals(number).name if number else None
+
+    def end(self) -> None:
+        """Say that the next SIGTERM ends the rank (by the supervisor)."""
+        self._stops[_END] = 1
+
+    def ends(self) -> bool:
+        """Return whether the supervisor ends the rank."""
+        return bool(self._stops[_END])
 
     def add_site(self, key: Key, site: Site) -> KnownSite:
         """Describe a line that is going to make collective calls, from now on known by `key`."""

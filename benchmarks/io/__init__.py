@@ -1,0 +1,1 @@
+"""How fast fields and checkpoints are written: ``python -m benchmarks.io``."""
