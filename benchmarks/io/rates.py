@@ -14,18 +14,20 @@ import numpy as np
 
 import parcompute as pc
 from parcompute.io import checkpoint
+from parcompute.io.blocks import Part
 from parcompute.io.filters import Filters
 from parcompute.io.layout import Layout, define
+from parcompute.io.pieces import write_at
 from parcompute.io.reader import Reader
 from parcompute.io.snapshots import Snapshots
 from parcompute.io.stores import open_store
 from parcompute.io.views import View
 
-_TAG = 7
+_SNAPSHOTS = 4  # of a file
 
 
 class Bench:
-    """One field on a grid, written again and again into files in a folder.
+    """One field on a grid, of which each way writes four snapshots into a file of its own.
 
     Parameters
     ----------
@@ -34,16 +36,17 @@ class Bench:
     folder : Path
         Where files are made.
     megabytes : float
-        Size of the field.
+        Size of all snapshots together.
     """
 
     def __init__(self, comm: Any, folder: Path, megabytes: float) -> None:
         self.comm, self.folder = comm, folder
-        rows = int((megabytes * 1e6 / 8) ** 0.5)
+        rows = int((megabytes * 1e6 / 8 / _SNAPSHOTS) ** 0.5)
         self.grid = pc.Grid((rows, rows), comm=comm)
         self.field = self.grid.field("u")
         self.field.fill(lambda y, x: np.sin(1e-3 * y) + np.cos(2e-3 * x))
-        self.bytes = 8 * rows * rows
+        self.snapshot_bytes = 8 * rows * rows
+        self.bytes = _SNAPSHOTS * self.snapshot_bytes
 
     def rate(self, write: Callable[[Path], None]) -> float:
         """Return GB/s of ``write(path)``, from the first rank's begin to the last one's end."""
@@ -69,27 +72,29 @@ class Bench:
         block = np.ascontiguousarray(self.field.owned).data.cast("B")
         start = 8 * self.grid.box.start[0] * self.grid.shape_global[1]
         file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
-        while block:
-            done = os.pwrite(file, block, start)
-            block, start = block[done:], start + done
+        for index in range(_SNAPSHOTS):
+            write_at(file, index * self.snapshot_bytes + start, block)
         os.fsync(file)
         os.close(file)
 
     def h5py_gather(self, path: Path) -> None:
         """Gather the field on rank 0, which writes it with h5py: what most programs do."""
-        whole = self.field.gather()
-        if whole is None:
-            return
-        with h5py.File(path, "w") as file:
-            file["u"] = whole
-        file = os.open(path, os.O_RDONLY)
-        os.fsync(file)
-        os.close(file)
+        is_root = self.comm.Get_rank() == 0
+        file = h5py.File(path, "w") if is_root else None
+        for index in range(_SNAPSHOTS):
+            whole = self.field.gather()
+            if file is not None:
+                file[f"u{index}"] = whole
+        if file is not None:
+            file.close()
+            handle = os.open(path, os.O_RDONLY)
+            os.fsync(handle)
+            os.close(handle)
 
     def snapshot(self, path: Path, writer: str, compression: str | None = None) -> None:
-        """Write one snapshot as a run does, up to the disk."""
+        """Write snapshots as a run does, up to the disk."""
         view, filters = View.of(self.field), Filters.of(compression)
-        layout = Layout.of(self.grid, [view], 1, "s")
+        layout = Layout.of(self.grid, [view], _SNAPSHOTS, "s")
         store = open_store(
             path,
             lambda file: define(file, layout, filters),
@@ -98,7 +103,8 @@ class Bench:
             filters=filters,
         )
         snapshots = Snapshots(store, path, self.comm, [view])
-        snapshots.write(0, 0, 0.0, {})
+        for index in range(_SNAPSHOTS):
+            snapshots.write(index, index, 0.0, {})
         snapshots.close()
 
     def pwrite(self, path: Path) -> None:
@@ -124,28 +130,34 @@ class Bench:
     def checkpoint(self, path: Path) -> None:
         """Write a checkpoint with checksums, verified."""
         field = self.field
-        part = checkpoint.Part("fields/u", field.shape_global, self.grid.box, field.owned)
-        checkpoint.save(
-            self.comm, self.folder / "checkpoints" / "step_000000001.h5", [part], {}, b""
-        )
+        parts = [
+            Part(f"fields/u{index}", field.shape_global, self.grid.box, field.owned)
+            for index in range(_SNAPSHOTS)
+        ]
+        saved = self.folder / "checkpoints" / "step_000000001.h5"
+        checkpoint.save(self.comm, saved, parts, {}, b"")
 
     def read_raw(self, path: Path) -> None:
         """Read the rank's bytes with pread."""
         block = np.empty(self.field.shape_local)
         start = 8 * self.grid.box.start[0] * self.grid.shape_global[1]
         file = os.open(self.folder / "raw.h5", os.O_RDONLY)
-        os.preadv(file, [block.data.cast("B")], start)
+        for index in range(_SNAPSHOTS):
+            os.preadv(file, [block.data.cast("B")], index * self.snapshot_bytes + start)
         os.close(file)
 
     def read_snapshot(self, path: Path) -> None:
         """Read the rank's cells of a snapshot, as ``parcompute analyze`` does."""
         with Reader(self.folder / "pwrite.h5") as reader:
-            reader.read("u", 0, self.grid.box)
+            for index in range(_SNAPSHOTS):
+                reader.read("u", index, self.grid.box)
 
     def read_checkpoint(self, path: Path) -> None:
         """Check a checkpoint and read it, as a run that is resumed does."""
         saved = self.folder / "checkpoints" / "step_000000001.h5"
-        checkpoint.Checkpoint(self.comm, saved).read("fields/u", self.grid.box)
+        found = checkpoint.Checkpoint(self.comm, saved)
+        for index in range(_SNAPSHOTS):
+            found.read(f"fields/u{index}", self.grid.box)
 
 
 def measure(

@@ -51,6 +51,7 @@ def _check(folder: Path) -> int:
     """Print a line for each checkpoint; return 1 if one is damaged."""
     from parcompute.comm.serial import serial
     from parcompute.io import checkpoint
+    from parcompute.io.blocks import DamagedError
     from parcompute.io.collective import size
 
     found = checkpoint.found(folder)
@@ -59,7 +60,7 @@ def _check(folder: Path) -> int:
         try:
             manifest = checkpoint.verify(serial(), path)
             text = f"step {manifest['step']}, time {manifest['time']:.6g}, sound"
-        except checkpoint.DamagedError as error:
+        except DamagedError as error:
             text, damaged = f"damaged: {error}", 1
         print(f"{path}  {size(path.stat().st_size)}  {text}")
     if not found:

@@ -2,17 +2,15 @@
 
 A checkpoint is written under another name, brought to the disk, read again, and then renamed: what
 has the name ``step_*.h5`` was complete. Arrays stand in it as a whole, so that any number of ranks
-can go on from it. Checksums (CRC-32) cover blocks of at most 8 MiB of them, and everything else.
+can go on from it. Checksums (CRC-32) cover blocks of at most 4 MiB of them, and everything else.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,53 +19,19 @@ from numpy.typing import NDArray
 
 from parcompute.box import Box, Index
 from parcompute.comm import Communicator
-from parcompute.errors import ParcomputeError
-from parcompute.io.background import Background
-from parcompute.io.collective import errors_of_hdf5, on_root, together
+from parcompute.io import blocks
+from parcompute.io.blocks import DamagedError, Part, checksum, compare
+from parcompute.io.collective import errors_of_hdf5, on_root
 from parcompute.io.layout import contiguous
-from parcompute.io.pieces import Piece, cut
+from parcompute.io.pwrite import PwriteStore
 from parcompute.io.stores import Store, open_store
 
 FORMAT = 1
 FOLDER = "checkpoints"
-_BLOCK = 8 * 2**20  # bytes under one checksum
 _KEPT = 2
 
 Tables = dict[str, NDArray[np.int64]]
 """For each array, a row for each block: where it begins and ends, and its checksum."""
-
-
-class DamagedError(ParcomputeError):
-    """A checkpoint is not what was written."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """What this rank has of an array.
-
-    Attributes
-    ----------
-    name : str
-        Name of the array in the file.
-    shape : tuple of int
-        Shape of the whole array.
-    box : Box
-        Where the values of this rank lie in it.
-    values : ndarray
-        Of the shape of `box`.
-    """
-
-    name: str
-    shape: Index
-    box: Box
-    values: NDArray[Any]
-
-    def blocks(self) -> Iterator[Piece]:
-        """Cut the part into pieces that get a checksum each."""
-        whole = Box.of_shape(self.shape)
-        for box in cut(self.box, self.values.itemsize, _BLOCK):
-            inside = box.shift(tuple(-a for a in self.box.start)).slices
-            yield Piece(self.name, whole, box, np.ascontiguousarray(self.values[inside]))
 
 
 def path_of(folder: Path, step: int) -> Path:
@@ -124,8 +88,8 @@ def save(
         tables = _write(comm, draft, store, parts)
         store.close()
         on_root(comm, _finish, draft, manifest, tables, state)
-        if store.independent:
-            on_root(comm, _read_manifest, draft)  # the blocks have been checked
+        if isinstance(store, PwriteStore):
+            on_root(comm, _read_manifest, draft)  # the blocks have been read again
         else:
             verify(comm, draft)
         on_root(comm, _publish, draft, path)
@@ -156,31 +120,11 @@ def _write(
     """Write all parts; return the tables of all ranks on rank 0."""
     tables = []
     for part in parts:
-        blocks = list(part.blocks())
-        writing = Background(store.write, store.prepare(_pieces(part, blocks, store)))
-        rows = [[*b.box.start, *b.box.stop, checksum(b.values)] for b in blocks]
-        together(comm, path, writing.wait, needed=part.values.nbytes)
+        rows = blocks.write(comm, path, store, part)
         table = np.array(rows, np.int64).reshape(-1, 2 * len(part.shape) + 1)
         tables.append((part.name, table))
-        if store.independent:
-            syncing = Background(store.sync_here)
-            _agree(comm, _attempt(_check_blocks, path, [(part.name, row) for row in table]))
-            together(comm, path, syncing.wait, needed=part.values.nbytes)
     gathered = comm.gather(tables)
     return [table for of_rank in gathered or [] for table in of_rank]
-
-
-def _pieces(part: Part, blocks: list[Piece], store: Store) -> list[Piece]:
-    """Return what to write of a part: its blocks, or one piece where ranks write together."""
-    whole = Box.of_shape(part.shape)
-    if store.independent or not whole.size:
-        return blocks
-    return [Piece(part.name, whole, part.box, np.ascontiguousarray(part.values))]
-
-
-def checksum(values: Any) -> int:
-    """Return the CRC-32 of contiguous bytes."""
-    return zlib.crc32(memoryview(values).cast("B")) if len(memoryview(values)) else 0
 
 
 def _finish(
@@ -251,7 +195,7 @@ def verify(comm: Communicator, path: Path) -> dict[str, Any]:
         for name, table in tables.items()
         for row in table[comm.Get_rank() :: comm.Get_size()]
     ]
-    _agree(comm, _attempt(_check_blocks, path, share))
+    _agree(comm, _attempt(blocks.check, path, share))
     return manifest
 
 
@@ -286,33 +230,16 @@ def _read_manifest(path: Path) -> tuple[dict[str, Any], Tables]:
                 f"it has format {file.attrs['format']}, this parcompute reads {FORMAT}"
             )
         text = file["manifest"][...].tobytes()
-        _compare("manifest", checksum(text), file.attrs["manifest_crc32"])
+        compare("manifest", checksum(text), file.attrs["manifest_crc32"])
         manifest: dict[str, Any] = json.loads(text)
-        _compare("state", checksum(file["state"][...]), manifest["state"])
+        compare("state", checksum(file["state"][...]), manifest["state"])
         tables = {name: file[f"blocks/{name}"][...] for name in manifest["blocks"]}
         for name, table in tables.items():
-            _compare(f"table of '{name}'", checksum(table), manifest["blocks"][name])
+            compare(f"table of '{name}'", checksum(table), manifest["blocks"][name])
             got = [file[name].dtype.str, list(file[name].shape)]
             if got != manifest["arrays"][name]:
                 raise DamagedError(f"'{name}' is {got}, not {manifest['arrays'][name]}")
     return manifest, tables
-
-
-def _compare(what: str, got: int, expected: int) -> None:
-    if got != expected:
-        raise DamagedError(f"the checksum of its {what} is wrong")
-
-
-def _check_blocks(path: Path, share: Sequence[tuple[str, NDArray[np.int64]]]) -> None:
-    import h5py
-
-    with h5py.File(path, "r", locking=False) as file:
-        for name, row in share:
-            ndim = len(row) // 2
-            box = Box(tuple(map(int, row[:ndim])), tuple(map(int, row[ndim:-1])))
-            values = np.ascontiguousarray(file[name][box.slices])
-            where = f"block {list(box.start)} to {list(box.stop)} of '{name}'"
-            _compare(where, checksum(values), int(row[-1]))
 
 
 class Checkpoint:

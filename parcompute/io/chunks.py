@@ -42,7 +42,6 @@ class ChunkStore:
     """
 
     overlaps = True
-    independent = False
 
     def __init__(
         self, path: Path, define: Define | None, comm: Communicator, filters: Filters
@@ -83,9 +82,6 @@ class ChunkStore:
             if chunk.values is not None:
                 mask, data = self._filters.encode(chunk.values)
                 self._encoded.append(_Chunk(chunk.name, chunk.begin, None, mask, data))
-
-    def sync_here(self) -> None:
-        """Do nothing: all ranks write together."""
 
     def commit(self, commit: Commit) -> None:
         """Add the chunks of all ranks to the file, and complete the snapshot."""

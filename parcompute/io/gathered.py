@@ -30,7 +30,6 @@ class GatheredStore:
 
     name = "gathered (rank 0 writes)"
     overlaps = True
-    independent = False
 
     def __init__(self, path: Path, define: Define | None, comm: Communicator) -> None:
         self._path, self._comm = path, comm
@@ -94,9 +93,6 @@ class GatheredStore:
         """Wait until all slabs are written."""
         if prepared is not None:
             prepared.wait()
-
-    def sync_here(self) -> None:
-        """Do nothing: all ranks write together."""
 
     def commit(self, commit: Commit) -> None:
         """Complete a snapshot."""

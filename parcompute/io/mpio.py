@@ -28,7 +28,6 @@ class MpioStore:
     """
 
     name = "mpio (parallel HDF5, collective)"
-    independent = False
 
     def __init__(self, path: Path, define: Define | None, comm: Communicator) -> None:
         import h5py
@@ -60,9 +59,6 @@ class MpioStore:
         """Write all ranks' pieces together."""
         for piece in prepared:
             write_collectively(self._datasets[piece.name], piece.box, piece.values)
-
-    def sync_here(self) -> None:
-        """Do nothing: all ranks write together."""
 
     def commit(self, commit: Commit) -> None:
         """Complete a snapshot."""

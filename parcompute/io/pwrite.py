@@ -13,7 +13,7 @@ from parcompute.io.background import Background
 from parcompute.io.collective import errors_of_hdf5, on_root, together
 from parcompute.io.commit import Commit
 from parcompute.io.journal import replay, transaction
-from parcompute.io.pieces import Piece, Place, write_pieces
+from parcompute.io.pieces import Piece, Place, holds, start_writeback, write_pieces
 from parcompute.io.stores import Define
 
 Places = dict[str, Place]
@@ -30,7 +30,6 @@ class PwriteStore:
 
     name = "pwrite (preallocated, each rank its rows)"
     overlaps = True
-    independent = True
 
     def __init__(self, path: Path, define: Define | None, comm: Communicator) -> None:
         self._path, self._comm = path, comm
@@ -44,10 +43,15 @@ class PwriteStore:
     def write(self, prepared: Sequence[Piece]) -> None:
         """Write this rank's pieces."""
         write_pieces(self._file, self.places, prepared)
+        start_writeback(self._file, self.places, prepared)
 
     def commit(self, commit: Commit) -> None:
         """Complete a snapshot."""
         commit_on_root(self._comm, self._path, commit)
+
+    def holds(self, piece: Piece) -> bool:
+        """Read a piece again; return whether it is the same."""
+        return holds(self._file, self.places, piece)
 
     def sync_here(self) -> None:
         """Bring to the disk what this rank has written."""

@@ -19,6 +19,8 @@ from parcompute.io.views import View
 from parcompute.particles import Particles
 from parcompute.reductions import all_true
 
+_NICE = 10
+
 
 class Snapshots:
     """Copies the fields at a snapshot and lets a thread write them; one snapshot is under way.
@@ -82,7 +84,7 @@ class Snapshots:
             {p.name: sum(self._comm.allgather(len(p))) for p in self._particles},
         )
         prepared = self._store.prepare(pieces)
-        self._writing = Background(self._store.write, prepared)
+        self._writing = Background(self._store.write, prepared, nice=_NICE if self._overlap else 0)
         if not self._overlap:
             self.settle()
 

@@ -48,22 +48,16 @@ class Store(Protocol):
         How it writes, for the user.
     overlaps : bool
         Whether `write` may be called by another thread than the main one.
-    independent : bool
-        Whether each rank writes without the others, so that it may have any number of pieces.
     """
 
     name: str
     overlaps: bool
-    independent: bool
 
     def prepare(self, pieces: Sequence[Piece]) -> Any:
         """Return what `write` needs of the pieces, which must not change before it; collective."""
 
     def write(self, prepared: Any) -> None:
         """Write; it may raise OSError on any rank."""
-
-    def sync_here(self) -> None:
-        """Bring to the disk what this rank has written, if it writes without the others."""
 
     def commit(self, commit: Commit) -> None:
         """Complete a snapshot; collective."""

@@ -13,7 +13,8 @@ from typing import Any
 from parcompute.comm import Communicator
 from parcompute.errors import ConfigError
 from parcompute.io import checkpoint
-from parcompute.io.checkpoint import Checkpoint, DamagedError
+from parcompute.io.blocks import DamagedError
+from parcompute.io.checkpoint import Checkpoint
 from parcompute.io.collective import on_root
 from parcompute.run import directory, state
 from parcompute.run.experiment import Experiment

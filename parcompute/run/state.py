@@ -25,7 +25,8 @@ from parcompute.decomposition import block
 from parcompute.errors import ConfigError
 from parcompute.field import Field
 from parcompute.grid import Grid
-from parcompute.io.checkpoint import Checkpoint, Part
+from parcompute.io.blocks import Part
+from parcompute.io.checkpoint import Checkpoint
 from parcompute.particles import Particles
 from parcompute.run.experiment import Experiment
 from parcompute.run.pickles import FIELD, OWN, PARTICLES, Known, Pickles, bare, is_framework

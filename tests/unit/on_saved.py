@@ -12,7 +12,8 @@ import parcompute as pc
 from parcompute.decomposition import Decomposition
 from parcompute.errors import ParcomputeError
 from parcompute.io import checkpoint
-from parcompute.io.checkpoint import Checkpoint, DamagedError, Part
+from parcompute.io.blocks import DamagedError, Part
+from parcompute.io.checkpoint import Checkpoint
 
 MANIFEST = {"step": 5, "numbers": [1, 2.5, None], "words": {"ä": "ö"}}
 STATE = bytes(range(256)) * 3
