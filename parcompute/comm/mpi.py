@@ -25,6 +25,7 @@ from parcompute.errors import ConfigError, ParcomputeError
 
 _TOGETHER = 1.0  # seconds to find out whether all ranks raised
 _STAGGER = 0.3  # seconds between two ranks that did not raise together: one speaks and ends all
+_HEARD = 0.2  # seconds in which a launcher passes on what a rank has said, before it ends the job
 _ORDERLY = 2.0  # seconds to end by itself after SIGTERM
 _AFTER_THEM = 0.5  # seconds in which the other ranks end after MPI has
 _FINALIZE = 3  # seconds for MPI_Finalize after an error
@@ -239,6 +240,7 @@ def _report(alarm: Any, text: str, error: BaseException) -> None:
     if failed is None:
         sleep(_STAGGER * min(alarm.rank, 8))
         _say(f"{who}, the job is ended\n{text}")
+        sleep(_HEARD)
         alarm.Abort(_exit_code(error))
     elif failed.index(True) == alarm.rank:
         together = f"{who}, and so did all others\n" if all(failed) else f"{who}\n"

@@ -85,7 +85,7 @@ class Snapshots:
         )
         prepared = self._store.prepare(pieces)
         self._writing = Background(self._store.write, prepared, nice=_NICE if self._overlap else 0)
-        if not self._overlap:
+        if not self._overlap or index == 0:  # what is wrong shows before the first step
             self.settle()
 
     def _pieces(self, index: int) -> list[Piece]:
