@@ -269,6 +269,7 @@ def _prepare_end() -> None:
     """
     sys.stderr.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the exit code is settled
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_FINALIZE)
 
