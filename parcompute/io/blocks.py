@@ -76,34 +76,54 @@ def checksum(values: Any) -> int:
     return zlib.crc32(memoryview(values).cast("B")) if len(memoryview(values)) else 0
 
 
-def write(comm: Communicator, path: Path, store: Store, part: Part) -> list[list[int]]:
-    """Write a part and bring it to the disk; return its blocks; collective.
+class Syncing:
+    """Brings to the disk what a rank writes, while it goes on writing."""
+
+    def __init__(self, store: PwriteStore) -> None:
+        self._store = store
+        self._under_way = Background(store.sync_here)
+
+    def go_on(self) -> None:
+        """Begin again, if all that was written before has come to the disk."""
+        if self._under_way.is_done:
+            self._under_way.wait()
+            self._under_way = Background(self._store.sync_here)
+
+    def wait(self) -> None:
+        """Wait for what is under way."""
+        self._under_way.wait()
+
+
+def write_all(
+    comm: Communicator, path: Path, store: Store, parts: Sequence[Part]
+) -> list[tuple[str, list[list[int]]]]:
+    """Write parts; return the blocks of each; collective.
 
     Blocks that a rank writes by itself are copied, summed up, written and read again while they are
     in the cache, and the disk takes them meanwhile.
     """
     if not isinstance(store, PwriteStore):
-        return _write_together(comm, path, store, part)
-    syncing = Background(store.sync_here)
+        return [(part.name, _write_together(comm, path, store, part)) for part in parts]
+    syncing = Syncing(store)
+    tables = []
+    for part in parts:
+        rows = together(comm, path, _stream, path, store, part, syncing, needed=part.values.nbytes)
+        tables.append((part.name, rows))
+    together(comm, path, syncing.wait)
+    return tables
 
-    def stream() -> list[list[int]]:
-        nonlocal syncing
-        rows: list[list[int]] = []
-        for block in part.blocks():
-            summing = Background(lambda block: rows.append(_row(block)), block)
-            store.write([block])
-            same = store.holds(block)
-            summing.wait()
-            if not same:
-                raise DamagedError(f"'{path}' does not hold what was written to it: try again")
-            if syncing.is_done:
-                syncing.wait()
-                syncing = Background(store.sync_here)
-        syncing.wait()
-        store.sync_here()
-        return rows
 
-    return together(comm, path, stream, needed=part.values.nbytes)
+def _stream(path: Path, store: PwriteStore, part: Part, syncing: Syncing) -> list[list[int]]:
+    rows: list[list[int]] = []
+    for block in part.blocks():
+        summing = Background(lambda block: rows.append(_row(block)), block)
+        store.write([block])
+        same = store.holds(block)
+        summing.wait()
+        if not same:
+            raise DamagedError(f"'{path}' does not hold what was written to it: try again")
+        syncing.go_on()
+    return rows
 
 
 def _write_together(comm: Communicator, path: Path, store: Store, part: Part) -> list[list[int]]:

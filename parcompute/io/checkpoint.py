@@ -118,11 +118,11 @@ def _write(
     comm: Communicator, path: Path, store: Store, parts: Sequence[Part]
 ) -> list[tuple[str, NDArray[np.int64]]]:
     """Write all parts; return the tables of all ranks on rank 0."""
-    tables = []
-    for part in parts:
-        rows = blocks.write(comm, path, store, part)
-        table = np.array(rows, np.int64).reshape(-1, 2 * len(part.shape) + 1)
-        tables.append((part.name, table))
+    columns = {part.name: 2 * len(part.shape) + 1 for part in parts}
+    tables = [
+        (name, np.array(rows, np.int64).reshape(-1, columns[name]))
+        for name, rows in blocks.write_all(comm, path, store, parts)
+    ]
     gathered = comm.gather(tables)
     return [table for of_rank in gathered or [] for table in of_rank]
 
