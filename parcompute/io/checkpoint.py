@@ -8,7 +8,6 @@ can go on from it. Checksums (CRC-32) cover blocks of at most 4 MiB of them, and
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from parcompute.io import blocks
 from parcompute.io.blocks import DamagedError, Part, checksum, compare
 from parcompute.io.collective import errors_of_hdf5, on_root
 from parcompute.io.layout import contiguous
+from parcompute.io.pieces import sync
 from parcompute.io.pwrite import PwriteStore
 from parcompute.io.stores import Store, open_store
 
@@ -150,29 +150,21 @@ def _finish(
         file["manifest"] = np.frombuffer(text, np.uint8)
         file.attrs["format"] = FORMAT
         file.attrs["manifest_crc32"] = checksum(text)
-    _sync(draft)
+    sync(draft)
 
 
 def _publish(draft: Path, path: Path) -> None:
     draft.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
     tidy(path.parent)
 
 
 def tidy(folder: Path) -> None:
     """Remove all but the last two checkpoints, and what a killed process began to write."""
-    for old in sorted(folder.glob("step_*.h5"), reverse=True)[_KEPT:]:
+    for old in _by_step(folder)[_KEPT:]:
         old.unlink()
     for left in folder.glob(".step_*.part"):
         left.unlink()
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def verify(comm: Communicator, path: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -18,7 +17,7 @@ from parcompute.io.collective import on_root, together
 from parcompute.io.commit import Commit
 from parcompute.io.filters import Filters
 from parcompute.io.journal import transaction
-from parcompute.io.pieces import Piece
+from parcompute.io.pieces import Piece, sync
 from parcompute.io.pwrite import put, undisturbed
 from parcompute.io.stores import Define
 
@@ -101,7 +100,7 @@ class ChunkStore:
 
     def sync(self) -> None:
         """Bring everything to the disk."""
-        on_root(self._comm, _sync, self._path)
+        on_root(self._comm, sync, self._path)
 
     def close(self) -> None:
         """Bring everything to the disk."""
@@ -132,11 +131,3 @@ def _chunks(whole: Box, shape: Index) -> Iterator[Box]:
 
 def _nothing() -> None:
     pass
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

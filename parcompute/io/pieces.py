@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -143,3 +144,12 @@ def write_at(file: int, offset: int, data: bytes | memoryview) -> None:
     while view:
         done = os.pwrite(file, view, offset)
         view, offset = view[done:], offset + done
+
+
+def sync(path: Path) -> None:
+    """Bring a file or the entries of a folder to the disk."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

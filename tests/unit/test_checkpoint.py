@@ -257,3 +257,13 @@ def test_the_reason_is_told(saved, tmp_path, change, reason):
     with h5py.File(path, "r+") as file:
         change(file)
     assert reason in on_saved.verdict(pc.serial(), path, on_saved.arrays())
+
+
+def test_the_last_two_are_those_of_the_most_steps(tmp_path):
+    folder = tmp_path / checkpoint.FOLDER
+    folder.mkdir()
+    for step in (999_999_998, 999_999_999, 1_000_000_000):  # as text the last comes first
+        checkpoint.path_of(tmp_path, step).touch()
+    checkpoint.tidy(folder)
+    steps = [int(path.stem.removeprefix("step_")) for path in checkpoint.found(tmp_path)]
+    assert steps == [1_000_000_000, 999_999_999]
