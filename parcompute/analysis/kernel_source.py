@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from textwrap import dedent
 from typing import NamedTuple
 
+from parcompute.native.compiled import CompiledSource
 from parcompute.stencils import BlockStencil, Stencil
 from parcompute.stencils.application import Application
-from parcompute.stencils.compiled import CompiledSource
 from parcompute.stencils.compiled_sequence import CompiledSequence
 from parcompute.stencils.numpy_engine import numpy_source
 from parcompute.stencils.sequence import BoundSequence

@@ -15,7 +15,7 @@ from time import perf_counter
 
 import numpy as np
 
-from parcompute.stencils.compiled import CompiledSource
+from parcompute.native.compiled import CompiledSource
 from parcompute.stencils.loops import IMPORTS
 from parcompute.stencils.threads import team
 

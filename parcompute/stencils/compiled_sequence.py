@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from parcompute.field import Field
+from parcompute.native.compiled import CompiledSource, Run, prepare
 from parcompute.stencils.application import Application
-from parcompute.stencils.compiled import CompiledSource, Run, prepare
 from parcompute.stencils.loops import LoopKernel
 from parcompute.stencils.program import BoundKernel
 from parcompute.stencils.shared import Shared

@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy import inf, nan
 
-from parcompute.stencils.pointers import *
+from parcompute.native.pointers import *
 
 u64 = np.uint64"""
 HELPERS = {

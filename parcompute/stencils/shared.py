@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from parcompute.comm import Communicator
-from parcompute.stencils.compiled import CompiledSource, Run, prepare, runner
+from parcompute.native.compiled import CompiledSource, Run, prepare, runner
 from parcompute.stencils.driver import copy_source, driver_source, fill_source
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from parcompute.box import Index
 from parcompute.comm import Communicator
-from parcompute.stencils.compiled import cache_folder, machine
+from parcompute.native.compiled import cache_folder, machine
 from parcompute.stencils.shapes import PAST_THE_CACHE, Recipe, default_recipe, recipes
 
 _ROUNDS = 3  # trials of each recipe; the first also makes its tables and touches its memory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from parcompute.stencils import machine_code
+from parcompute.native import machine_code
 from parcompute.stencils.loops import LoopKernel
 from parcompute.stencils.typing import typed
 from tests.unit import kernels

@@ -8,10 +8,12 @@ loaded by llvmlite alone, in some 70 ms. The first compilation takes Numba, on o
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import hashlib
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib.metadata import version
@@ -20,7 +22,7 @@ from typing import Any, Protocol
 
 from parcompute.comm import Communicator
 from parcompute.errors import ParcomputeError
-from parcompute.stencils.machine_code import machine_code
+from parcompute.native.machine_code import machine_code
 
 
 class Run(Protocol):
@@ -61,6 +63,13 @@ class CompiledSource:
             return
         symbol, code = machine_code(self.source, self.name, self.root)
         self._save(f"{symbol}\n".encode() + code)
+
+    def compile_alone(self) -> None:
+        """Compile unless the object file is there; other processes of this machine wait."""
+        if self.path.exists():
+            return
+        with _alone(self.path.parent):
+            self.compile()
 
     def address(self) -> int:
         """Return where the function is in this process."""
@@ -118,6 +127,35 @@ def runner(source: CompiledSource) -> Run:
         function(first, second, words, region, thread, begin, end)
 
     return run
+
+
+def function(source: CompiledSource) -> Callable[[int], None]:
+    """Return a kernel as a Python function of the address of its words, compiled if need be.
+
+    It is not collective: of several processes that need the same kernel, one compiles.
+    """
+    source.compile_alone()
+    pointer = ctypes.c_void_p
+    kernel = ctypes.CFUNCTYPE(ctypes.c_int, pointer, pointer, pointer)(source.address())
+    unused = (ctypes.c_void_p * 2)()
+    first = ctypes.addressof(unused)
+    second = first + ctypes.sizeof(pointer)
+
+    def call(words: int, _keep: Any = unused) -> None:
+        kernel(first, second, words)
+
+    return call
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the lock of the cache folder, where it can be had."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # a folder that cannot be written is told of by saving
+            folder.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context((folder / "lock").open("w"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @cache

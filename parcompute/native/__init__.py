@@ -1,0 +1,1 @@
+"""Generated source to machine code, kept on disk and linked without Numba."""
