@@ -288,17 +288,39 @@ class Field:
                 whole[box.slices] = block
         return whole
 
-    def sum(self) -> float:
-        """Return the sum of all cells, correctly rounded; collective."""
-        return reductions.total(self.grid.comm, self.owned)
+    def sum(self, *, fast: bool = False) -> Any:
+        """Return the sum of all cells, correctly rounded unless `fast`; collective.
 
-    def mean(self) -> float:
-        """Return the mean of all cells, correctly rounded; collective."""
-        return reductions.mean(self.grid.comm, self.owned)
+        See `parcompute.reductions` for this and the following: their bits do not depend on the
+        ranks, those of a `fast` sum do.
+        """
+        return reductions.total(self.grid.comm, self.owned, fast=fast)
 
-    def norm(self) -> float:
-        """Return the square root of the sum of squares; collective."""
-        return reductions.norm(self.grid.comm, self.owned)
+    def mean(self, *, fast: bool = False) -> Any:
+        """Return the mean of all cells, correctly rounded unless `fast`; collective."""
+        return reductions.mean(self.grid.comm, self.owned, fast=fast)
+
+    def norm(self, order: int = 2, *, fast: bool = False) -> float:
+        """Return the sum of absolute values (`order` 1), or the root of that of squares (2)."""
+        return reductions.norm(self.grid.comm, self.owned, order, fast=fast)
+
+    def dot(self, other: Field, *, fast: bool = False) -> Any:
+        """Return the sum of the products with another field of the same grid; collective."""
+        return reductions.dot(self.grid.comm, self.owned, other.owned, fast=fast)
+
+    def variance(self, *, ddof: int = 0) -> float:
+        """Return the variance of all cells, correctly rounded; collective."""
+        return reductions.variance(self.grid.comm, self.owned, ddof=ddof)
+
+    def moments(self) -> reductions.Moments:
+        """Return mean, variance, skewness and excess kurtosis of all cells; collective."""
+        return reductions.moments(self.grid.comm, self.owned)
+
+    def histogram(
+        self, bins: int | ArrayLike = 10, between: tuple[float, float] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Return how many cells lie in each bin, and the edges, as NumPy does; collective."""
+        return reductions.histogram(self.grid.comm, self.owned, bins, between)
 
     def min(self) -> Any:
         """Return the smallest value, NaN if there is one; collective."""
@@ -307,6 +329,25 @@ class Field:
     def max(self) -> Any:
         """Return the largest value, NaN if there is one; collective."""
         return reductions.largest(self.grid.comm, self.owned)
+
+    def argmin(self) -> Index:
+        """Return the global index of the smallest value, or of the first NaN; collective."""
+        return self._place(np.argmin)
+
+    def argmax(self) -> Index:
+        """Return the global index of the largest value, or of the first NaN; collective."""
+        return self._place(np.argmax)
+
+    def _place(self, find: Callable[[NDArray[Any]], Any]) -> Index:
+        grid = self.grid
+
+        def number(index: int) -> int:
+            local = np.unravel_index(index, self.shape_local)
+            cell = [int(i) + low for i, low in zip(local, grid.box.start, strict=True)]
+            return int(np.ravel_multi_index(cell, self.shape_global))
+
+        found = reductions.place(grid.comm, self.owned, find, number)
+        return tuple(int(i) for i in np.unravel_index(found, self.shape_global))
 
     def __repr__(self) -> str:
         return f"Field('{self.name}', {self.dtype}, {self.grid!r})"

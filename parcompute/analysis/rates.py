@@ -15,9 +15,9 @@ from time import perf_counter
 
 import numpy as np
 
+from parcompute.native import IMPORTS
 from parcompute.native.compiled import CompiledSource
-from parcompute.stencils.loops import IMPORTS
-from parcompute.stencils.threads import team
+from parcompute.native.threads import team
 
 _LEAST, _MOST = 64 << 20, 256 << 20  # bytes of both arrays of the copy
 _ROUNDS, _PATIENCE = 3, 0.12  # of a measurement at least, and seconds

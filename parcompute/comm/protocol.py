@@ -111,6 +111,9 @@ class Communicator(Protocol):
     def Bcast(self, buf: Any, root: int = 0) -> None:
         """Fill the buffer of every rank with that of `root`."""
 
+    def Allreduce(self, sendbuf: Any, recvbuf: Any) -> None:
+        """Fill `recvbuf` of every rank with the sum of all `sendbuf`."""
+
     def Dup(self) -> Any:
         """Return a communicator of the same ranks whose messages never meet those of this one."""
 

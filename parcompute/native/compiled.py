@@ -59,10 +59,8 @@ class CompiledSource:
 
     def compile(self) -> None:
         """Write the object file, and the source beside it, unless it is there."""
-        if self.path.exists():
-            return
-        symbol, code = machine_code(self.source, self.name, self.root)
-        self._save(f"{symbol}\n".encode() + code)
+        if not self.path.exists():
+            self._save(machine_code(self.source, self.name, self.root, self.path.stem))
 
     def compile_alone(self) -> None:
         """Compile unless the object file is there; other processes of this machine wait."""
@@ -161,8 +159,7 @@ def _alone(folder: Path) -> Iterator[None]:
 @cache
 def _linked(path: Path) -> int:
     """Link machine code into this process."""
-    symbol, _, code = path.read_bytes().partition(b"\n")
-    return _linker_add(code, symbol.decode())
+    return _linker_add(path.read_bytes(), path.stem)
 
 
 def _linker_add(code: bytes, symbol: str) -> int:
@@ -192,6 +189,8 @@ def machine() -> str:
     import llvmlite.binding as llvm
 
     versions = [f"{name} {version(name)}" for name in ("numba", "llvmlite", "numpy")]
+    ours = [path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    versions.append(hashlib.sha256("".join(ours).encode()).hexdigest())
     features = llvm.get_host_cpu_features().flatten()
     return " ".join([*versions, platform.machine(), llvm.get_host_cpu_name(), features])
 

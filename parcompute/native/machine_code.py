@@ -14,12 +14,12 @@ from typing import Any
 _translating = threading.Lock()  # Numba's level of optimisation is a global variable
 
 
-def machine_code(source: str, name: str, root: str) -> tuple[str, bytes]:
-    """Return the symbol of the function `root` and the object code of a generated module."""
-    symbol, text = _translated(source, name, root)
-    module, target = _optimised(_annotated(text))
+def machine_code(source: str, name: str, root: str, symbol: str) -> bytes:
+    """Return the object code of a generated module, in which the function `root` is `symbol`."""
+    mangled, text = _translated(source, name, root)
+    module, target = _optimised(_annotated(text), mangled, symbol)
     code: bytes = target.emit_object(module)
-    return symbol, code
+    return code
 
 
 def _translated(source: str, name: str, root: str) -> tuple[str, str]:
@@ -54,13 +54,23 @@ def _annotated(text: str) -> str:
     return re.sub(r"^define .*$", definition, text, flags=re.MULTILINE)
 
 
-def _optimised(text: str) -> tuple[Any, Any]:
-    """Return the optimised module, and the machine it is for."""
+def _optimised(text: str, root: str, symbol: str) -> tuple[Any, Any]:
+    """Return the optimised module, in which only `root`, now `symbol`, is seen from outside.
+
+    Numba numbers functions anew in each process, so that its own names may be those of functions
+    of another module, and one would be linked in the place of the other. It also returns the
+    machine that the module is for.
+    """
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     module = llvm.parse_assembly(text)
+    for function in module.functions:
+        if function.name == root:
+            function.name = symbol
+        elif not function.is_declaration:
+            function.linkage = "internal"
     target = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from parcompute.reductions.source import EXACT_ADD
+
 
 def _stream(dtype: str) -> str:
     """Return the function that moves a row to memory without filling the cache with it.
@@ -52,36 +54,11 @@ def accumulate_min(row, number, count, sums):
         if least != least:
             break
     found[0] = least""",
-    "accumulate_sum": """\
+    "accumulate_sum": f"""\
+{EXACT_ADD}
+
+
 @njit
 def accumulate_sum(row, number, count, sums):
-    # exact: limbs of 32 bits, as whole numbers; see stencils/fused.py
-    limbs = at_int64(sums[number])
-    if limbs[70] + np.int64(count) > 1 << 29:
-        carry = np.int64(0)
-        for k in range(69):
-            total = limbs[k] + carry
-            limbs[k] = total & 0xFFFFFFFF
-            carry = total >> 32
-        limbs[69] += carry
-        limbs[70] = 0
-    limbs[70] += np.int64(count)
-    for j in range(number * count, number * count + count):
-        value = row[j]
-        bits = np.float64(value).view(np.int64)
-        exponent = (bits >> 52) & 2047
-        mantissa = bits & 0xFFFFFFFFFFFFF
-        if exponent == 2047:
-            limbs[71 if mantissa else (72 if bits > 0 else 73)] = 1
-            continue
-        if exponent:
-            mantissa |= 1 << 52
-            exponent -= 1
-        limb, shift = exponent >> 5, exponent & 31
-        low = (mantissa & 0xFFFFFFFF) << shift
-        high = (mantissa >> 32) << shift
-        sign = np.int64(-1) if bits < 0 else np.int64(1)
-        limbs[limb] += sign * (low & 0xFFFFFFFF)
-        limbs[limb + 1] += sign * (((low >> 32) & 0x7FFFFFFF) + (high & 0xFFFFFFFF))
-        limbs[limb + 2] += sign * (high >> 32)""",
+    exact_add(row, number * count, count, at_int64(sums[number]))""",
 }

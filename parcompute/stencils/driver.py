@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from parcompute.native import IMPORTS
 from parcompute.stencils.loops import (
-    IMPORTS,
     PLACES,
     ROW,
     SCALARS,

@@ -12,19 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from parcompute.box import Index
+from parcompute.native import IMPORTS
 from parcompute.stencils.accumulate import ACCUMULATE, STREAM
 from parcompute.stencils.expression import Node, in_order
 from parcompute.stencils.typing import TypedFormula
 from parcompute.stencils.write import Writer, module, offset_name
 
-IMPORTS = """\
-import numpy as np
-from numba import njit
-from numpy import inf, nan
-
-from parcompute.native.pointers import *
-
-u64 = np.uint64"""
 HELPERS = {
     "_not": "@njit\ndef _not(a):\n    return not a",
     "_and": "@njit\ndef _and(a, b):\n    return a and b",

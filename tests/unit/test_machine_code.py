@@ -35,6 +35,16 @@ def test_arrays_of_a_loop_are_told_to_be_distinct():
 
 def test_the_loop_of_a_wide_stencil_is_vectorised():
     source = loop_of(kernels.box).source()
-    _, text = machine_code._translated(source, "box", "kernel")
-    module, _ = machine_code._optimised(machine_code._annotated(text))
+    root, text = machine_code._translated(source, "box", "kernel")
+    module, _ = machine_code._optimised(machine_code._annotated(text), root, "box")
     assert re.search(r"fadd <\d+ x double>", str(module))
+
+
+def test_modules_show_only_their_own_symbol():
+    # functions of Numba may have the same names in modules that were made by two processes
+    for name, stencil in (("one", kernels.box), ("other", kernels.wave)):
+        root, text = machine_code._translated(loop_of(stencil).source(), name, "kernel")
+        module, _ = machine_code._optimised(text, root, f"symbol_of_{name}")
+        definitions = [f for f in module.functions if not f.is_declaration]
+        seen = [f.name for f in definitions if f.linkage.name == "external"]
+        assert seen == [f"symbol_of_{name}"]

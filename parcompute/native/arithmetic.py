@@ -1,0 +1,31 @@
+"""Arithmetic that plain Python cannot say; imported by generated source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import types
+from numba.extending import intrinsic
+
+_TWO = types.float64(types.float64, types.float64)
+_THREE = types.float64(types.float64, types.float64, types.float64)
+
+
+@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
+def in_any_order(typingctx: Any, total: Any, term: Any) -> Any:
+    """Return the sum of both; in a loop, terms may be added in any order, several at a time."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fadd(*args, flags=("reassoc",))
+
+    return _TWO, generate
+
+
+@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
+def fused(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return a b + c, rounded once."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fma(*args)
+
+    return _THREE, generate
