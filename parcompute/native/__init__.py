@@ -1,5 +1,11 @@
 """Generated source to machine code, kept on disk and linked without Numba."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
 IMPORTS = """\
 import numpy as np
 from numba import njit
@@ -10,3 +16,9 @@ from parcompute.native.pointers import *
 
 u64 = np.uint64"""
 """What generated modules begin with."""
+
+
+def address(array: NDArray[Any]) -> int:
+    """Return where the first element lies."""
+    place: int = array.__array_interface__["data"][0]
+    return place

@@ -47,7 +47,7 @@ def _annotated(text: str) -> str:
     """Mark the arrays of kernels as distinct, and allow wide vectors."""
 
     def definition(match: re.Match[str]) -> str:
-        line = re.sub(r"ptr (%arg\.f_)", r"ptr noalias \1", match.group(0))
+        line = re.sub(r"ptr (%arg\.(?:f_|row))", r"ptr noalias \1", match.group(0))
         head, brace, rest = line.rpartition("{")
         return f'{head}"prefer-vector-width"="512" {brace}{rest}'
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LIMBS = 70  # 2240 bits: 2098 of a float64, and 2**141 of the largest of them fit
-PENDING = 70  # additions since carries were passed on
+PENDING = 70  # additions since carries were passed on; 0: limbs are between 0 and 2**32
 NANS, PLUS_INFINITY, MINUS_INFINITY = 71, 72, 73  # how many there were
 NONZERO = 74  # whether there was anything but -0
 COUNT = 75  # of numbers
@@ -50,7 +50,9 @@ class ExactSum:
         return cls(words)
 
     def __add__(self, other: ExactSum) -> ExactSum:
-        return ExactSum(carried(self.words) + carried(other.words))
+        words = carried(self.words) + carried(other.words)
+        words[PENDING] = 1
+        return ExactSum(words)
 
     @property
     def units(self) -> int:
@@ -104,6 +106,8 @@ def carried(words: Words) -> Words:
 
     So many accumulators can be added before a word overflows.
     """
+    if not words[PENDING]:
+        return words
     result = words.copy()
     result[:LIMBS] = _limbs(_units(words))
     result[PENDING] = 0

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from parcompute.comm import Communicator
 from parcompute.errors import ConfigError
-from parcompute.reductions.accumulator import SCALE, ExactSum, carried, rounded
+from parcompute.reductions.accumulator import PENDING, SCALE, ExactSum, carried, rounded
 from parcompute.reductions.extremes import largest
 from parcompute.reductions.partial import dot_of, sum_of
 
@@ -31,6 +31,7 @@ def combined(comm: Communicator, sums: Sequence[ExactSum]) -> list[ExactSum]:
     mine = np.array([carried(partial.words) for partial in sums])
     whole = np.empty_like(mine)
     comm.Allreduce(mine, whole)
+    whole[:, PENDING] = 1
     return [ExactSum(words) for words in whole]
 
 

@@ -123,15 +123,22 @@ def exact_add(values, first, count, limbs):
 """``exact_add(values, first, count, limbs)`` adds a row of float64 to an accumulator."""
 
 
-def sum_source(dtype: str, *, absolute: bool) -> str:
-    """Return the source of ``kernel(words)``, which adds up an array, or its absolute values."""
-    value = "abs(np.float64(f[o + x]))" if absolute else "np.float64(f[o + x])"
-    return "\n\n\n".join([IMPORTS, EXACT_ADD, _SUM.format(dtype=dtype, value=value, chunk=CHUNK)])
+def source(name: str, dtype: str) -> str:
+    """Return the module with ``kernel(words)``, which adds up arrays of `dtype`.
 
-
-def dot_source(dtype: str) -> str:
-    """Return the source of ``kernel(words)``, which adds up the products of two arrays."""
-    return "\n\n\n".join([IMPORTS, EXACT_ADD, _PRODUCTS, _DOT.format(dtype=dtype, chunk=CHUNK)])
+    Parameters
+    ----------
+    name : {"sum", "absolute", "dot"}
+        Whether the elements are added, their absolute values, or the products of two arrays.
+    dtype : {"float32", "float64"}
+        Of the arrays.
+    """
+    if name == "dot":
+        kernel = [_PRODUCTS, _DOT.format(dtype=dtype, chunk=CHUNK)]
+    else:
+        value = "np.float64(f[o + x])" if name == "sum" else "abs(np.float64(f[o + x]))"
+        kernel = [_SUM.format(dtype=dtype, value=value, chunk=CHUNK)]
+    return "\n\n\n".join([IMPORTS, EXACT_ADD, *kernel]) + "\n"
 
 
 _SUM = """\

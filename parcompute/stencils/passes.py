@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parcompute.box import Box, Index
+from parcompute.native import address
 from parcompute.native.threads import team
 from parcompute.stencils import fused
 from parcompute.stencils.application import Number
 from parcompute.stencils.compiled_sequence import CompiledSequence
 from parcompute.stencils.driver import THREAD
 from parcompute.stencils.formula import Reduction
-from parcompute.stencils.program import BoundKernel, Frame, Program, Words, address
+from parcompute.stencils.program import BoundKernel, Frame, Program, Words
 from parcompute.stencils.shapes import plain_rows, plain_tile
 from parcompute.stencils.tiles import TilePlan, plan
 from parcompute.stencils.works import Partials, Traffic

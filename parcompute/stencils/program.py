@@ -13,6 +13,7 @@ from parcompute.box import Box, Index
 from parcompute.field import Field
 from parcompute.ghosts import SideFill
 from parcompute.grid import Grid
+from parcompute.native import address
 from parcompute.stencils.driver import (
     ALIGNED,
     BOX,
@@ -30,12 +31,6 @@ from parcompute.stencils.tiles import Instruction, Slot, TilePlan
 Words = NDArray[np.int64]
 _FAR = 1 << 40
 BESIDE = 2 * LINE  # cells around a block whose place is known, for boxes that are aligned
-
-
-def address(array: NDArray[Any]) -> int:
-    """Return where the first element lies."""
-    place: int = array.__array_interface__["data"][0]
-    return place
 
 
 class Frame:
