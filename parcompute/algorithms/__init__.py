@@ -1,0 +1,1 @@
+"""What several workloads share: solvers and schemes on fields."""
