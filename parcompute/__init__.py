@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from parcompute._version import __version__
 
 if TYPE_CHECKING:
+    from parcompute import random
     from parcompute.boundary import (
         Boundary,
         Custom,
@@ -132,6 +133,7 @@ __all__ = [
     "launch",
     "open_run",
     "position",
+    "random",
     "reduce_max",
     "reduce_min",
     "reduce_sum",
@@ -143,6 +145,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "random":
+        return import_module("parcompute.random")
     if name not in _HOMES:
         raise AttributeError(f"module 'parcompute' has no attribute '{name}'")
     value = getattr(import_module(f"parcompute.{_HOMES[name]}"), name)
