@@ -35,7 +35,8 @@ class Experiment:
     time_units : str
         Unit of `dt`.
     steps_done : int
-        Steps that have been made; the driver counts them.
+        Steps that have been made: in `step` without the one under way, in an `advance` of your
+        own without all `n`.
     """
 
     steps: int = 0
@@ -63,6 +64,7 @@ class Experiment:
         """Make `n` steps; the driver asks for as many as there are up to the next output."""
         for _ in range(n):
             self.step()
+            self.steps_done += 1
 
     def measure(self) -> dict[str, float]:
         """Return numbers to be recorded at every output, the same on every rank."""

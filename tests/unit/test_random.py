@@ -16,7 +16,7 @@ import parcompute as pc
 from parcompute.random import compiled, engines, formulas, numpy_engine
 from parcompute.random.draws import KINDS, LAWS, Draw
 from parcompute.random.places import places_of
-from parcompute.settings import Settings, use
+from tests.unit.on_random import drawn
 
 MANY = 40_000
 END = 2**64
@@ -179,25 +179,9 @@ def test_blocks_of_a_decomposition_have_the_numbers_of_the_whole(shape):
             assert (block == whole[part.box.slices]).all()
 
 
-def on_ranks(comm, engine="numba"):
-    """Return noise of a field, kicks of particles, a batch and an order, whole."""
-    stream = pc.random.Stream(3, "ranks")
-    rank, size = comm.Get_rank(), comm.Get_size()
-    u = pc.Grid((23, 17), comm=comm).field("u")
-    with use(Settings(engine)):
-        u.owned[...] = stream.normal(u, 1.0, 0.1, step=7)
-        ids = np.arange(rank, 50, size)
-        swarm = pc.Particles("swarm", comm, {"id": int, "x": float, "n": int}, key="id")
-        swarm.set(id=ids, x=stream.exponential(ids, step=7), n=stream.integers(ids, -3, 10**18))
-        mine = range(100 * rank // size, 100 * (rank + 1) // size)
-        batch = comm.allgather(stream.choice(mine, [2.0, 3.0, 5.0], [0.2, 0.3, 0.5]))
-        order = stream.permutation(30, step=7)
-    return u[...].tobytes(), swarm.gather(), np.concatenate(batch).tobytes(), order.tobytes()
-
-
 def test_ranks_have_the_numbers_of_one():
-    one = on_ranks(pc.serial())
-    three = pc.launch(on_ranks, 3, args=("numpy",))
+    one = drawn(pc.serial())
+    three = pc.launch(drawn, 3, args=("numpy",))
     assert [rank[0] for rank in three] == [one[0]] * 3
     assert [rank[2:] for rank in three] == [one[2:]] * 3
     for name, column in one[1].items():

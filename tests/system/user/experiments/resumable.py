@@ -39,6 +39,7 @@ class Resumable(pc.Experiment):
         self.v.fill(lambda y, x: np.cos(x) * y)
         self.seen = np.zeros(self.grid.shape_local)
         self.noise = np.random.default_rng(3)
+        self.random = pc.random.Stream(3, "kicks")
         self.meter = Meter()
         self.swarm = pc.Particles("swarm", comm, {"id": int, "x": float}, key="id")
         mine = np.arange(comm.Get_rank(), 9, comm.Get_size())
@@ -52,11 +53,13 @@ class Resumable(pc.Experiment):
         self.seen = 0.5 * self.seen + self.u.owned
         noise = self.noise.normal(size=self.shape)
         self.v.owned[...] += self.seen * noise[self.grid.box.slices]
+        self.v.owned[...] += self.random.normal(self.v, 0.0, 0.1, step=self.steps_done)
         self.u, self.v = self.v, self.u
         self.rate *= 0.99
         self.meter.steps += 1
         self.meter.sum += noise.sum()
-        self.swarm["x"] = self.swarm["x"] * 1.01 + self.rate
+        kicks = self.random.normal(self.swarm["id"], step=self.steps_done)
+        self.swarm["x"] = self.swarm["x"] * 1.01 + self.rate * kicks
 
     def measure(self):
         return {"sum": self.meter.sum, "rate": self.rate}
