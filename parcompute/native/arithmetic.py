@@ -33,12 +33,14 @@ def fused(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator, unused-ignore]
-def high_product(typingctx: Any, a: Any, b: Any) -> Any:
-    """Return the high 64 bits of the product of two uint64, of 128 bits."""
+def product(typingctx: Any, a: Any, b: Any) -> Any:
+    """Return the high and the low 64 bits of the product of two uint64."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        wide = ir.IntType(128)
-        product = builder.mul(*(builder.zext(number, wide) for number in args))
-        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+        word, wide = ir.IntType(64), ir.IntType(128)
+        whole = builder.mul(*(builder.zext(number, wide) for number in args))
+        high = builder.trunc(builder.lshr(whole, ir.Constant(wide, 64)), word)
+        halves = (high, builder.trunc(whole, word))
+        return context.make_tuple(builder, signature.return_type, halves)
 
-    return types.uint64(types.uint64, types.uint64), generate
+    return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), generate

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from parcompute.native.arithmetic import high_product
+from parcompute.native.arithmetic import product
 from parcompute.native.pointers import at_float64, at_int64, at_uint64
 from parcompute.random.formulas import (
     CENTRE,
@@ -118,8 +118,8 @@ def philox(index: Any, component: Any, attempt: Any, stream: Any) -> Any:
     k0, k1, step, kind = stream
     x0, x1, x2, x3 = (index >> u64(2)) + u64(1), component, step, kind + attempt
     for _ in range(10):
-        high0, low0 = high_product(u64(0xD2E7470EE14C6C93), x0), u64(0xD2E7470EE14C6C93) * x0
-        high1, low1 = high_product(u64(0xCA5A826395121157), x2), u64(0xCA5A826395121157) * x2
+        high0, low0 = product(u64(0xD2E7470EE14C6C93), x0)
+        high1, low1 = product(u64(0xCA5A826395121157), x2)
         x0, x1, x2, x3 = high1 ^ x1 ^ k0, low1, high0 ^ x3 ^ k1, low0
         k0, k1 = k0 + u64(0x9E3779B97F4A7C15), k1 + u64(0xBB67AE8584CAA73B)
     return x0, x1, x2, x3
@@ -173,19 +173,11 @@ def to_integers(
     """Turn the words of cells from `begin` on into whole numbers below `span` (Lemire 2019)."""
     threshold = (u64(0) - span) % span
     for i in range(count):
-        word = out[i]
-        if span * word < threshold:
+        high, low = product(span, out[i])
+        attempt = u64(0)
+        while low < threshold:  # this word favours some whole numbers
+            attempt += u64(1)
             cell = begin + i // width
             index = starts[cell // length] + cell % length
-            word = accepted(index, i % width, stream, span, threshold)
-        out[i] = high_product(span, word)
-
-
-def accepted(index: Any, component: Any, stream: Any, span: Any, threshold: Any) -> Any:
-    """Return the first word after the first one that favours no whole number."""
-    attempt = u64(1)
-    word = word_of(index, component, attempt, stream)
-    while span * word < threshold:
-        attempt += u64(1)
-        word = word_of(index, component, attempt, stream)
-    return word
+            high, low = product(span, word_of(index, i % width, attempt, stream))
+        out[i] = high

@@ -181,7 +181,8 @@ class Stream:
         if low >= high:
             raise ConfigError(f"integers() needs low < high, got {low} and {high}.")
         numbers = self._below(high - low, "integers", where, step, size)
-        return (numbers + np.uint64(low % 2**64)).view(np.int64)[()]
+        numbers += np.uint64(low % 2**64)
+        return numbers.view(np.int64)[()]
 
     def choice(
         self,

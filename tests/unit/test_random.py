@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from dataclasses import dataclass
 from itertools import pairwise, permutations
 from statistics import NormalDist
@@ -16,6 +17,7 @@ import parcompute as pc
 from parcompute.random import compiled, engines, formulas, numpy_engine
 from parcompute.random.draws import KINDS, LAWS, Draw
 from parcompute.random.places import places_of
+from tests.helpers import ROOT
 from tests.unit.on_random import drawn
 
 MANY = 40_000
@@ -316,6 +318,16 @@ def test_what_is_wrong_is_told_in_a_sentence(name):
         call()
     assert str(caught.value).count("\n") == 0
     assert str(caught.value).endswith(".")
+
+
+def test_the_examples_of_the_documentation_run(capsys):
+    text = (ROOT / "docs" / "random.md").read_text()
+    names = {"__name__": __name__}
+    for example in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(example, names)
+    printed = capsys.readouterr().out
+    assert float(printed) == pytest.approx(math.pi, abs=0.02)
+    assert pc.launch(names["quarter_circle"], 2) == [float(printed)] * 2
 
 
 def test_a_program_that_draws_little_loads_no_compiler(monkeypatch):
