@@ -28,7 +28,7 @@ SOME = 1024  # results: 8 KiB
 
 
 def kernel(a: Any) -> None:
-    """Draw numbers; the words are those of `compiled.draw`."""
+    """Draw numbers; the words are those of `compiled.draw`, the law its number in `LAWS`."""
     law, out, cells, width = a[0], a[1], u64(a[2]), u64(a[3])
     starts, length = at_uint64(a[4]), u64(a[5])
     stream = u64(a[6]), u64(a[7]), u64(a[8]), u64(a[9])

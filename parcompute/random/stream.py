@@ -263,7 +263,7 @@ def _whole(name: str, value: Any, low: int = 0, high: int | None = None) -> int:
 
 def _shape(size: int | Index) -> Index:
     sizes = size if isinstance(size, tuple) else (size,)
-    return tuple(_whole("size", n) for n in sizes)
+    return tuple(_whole("size", n, 1) for n in sizes)
 
 
 def _parameter(

@@ -291,7 +291,7 @@ WRONG = {
     "name type": (lambda: pc.random.Stream(1, 3), "name.*got 3"),
     "step": (lambda: STREAM.bits(range(2), step=-1), "'step'.*got -1"),
     "step type": (lambda: STREAM.bits(range(2), step=0.5), "'step'.*got 0.5"),
-    "size": (lambda: STREAM.bits(range(2), size=(2, -1)), "'size'.*got -1"),
+    "size": (lambda: STREAM.bits(range(2), size=(2, 0)), "'size'.*from 1 on, got 0"),
     "index": (lambda: STREAM.bits([3, -2]), "got -2"),
     "range": (lambda: STREAM.bits(range(END - 1, END + 2)), f"got {END + 1}"),
     "floats": (lambda: STREAM.bits([0.5]), "whole numbers, got list"),
