@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parcompute.native import address
 from parcompute.native.compiled import CompiledSource, function
 from parcompute.random.draws import LAWS, Draw
 from parcompute.random.places import Places
@@ -21,10 +22,10 @@ def draw(what: Draw, places: Places) -> NDArray[Any]:
     dtype = np.uint64 if what.law in ("bits", "integers") else np.float64
     out = np.empty((places.cells, what.width), dtype)
     starts = np.ascontiguousarray(places.starts)
-    words = [LAWS.index(what.law), out.ctypes.data, *out.shape]
-    words += [starts.ctypes.data, places.length, *what.keys, what.step, what.last, what.span]
+    words = [LAWS.index(what.law), address(out), *out.shape]
+    words += [address(starts), places.length, *what.keys, what.step, what.last, what.span]
     block = np.array([word % 2**64 for word in words], np.uint64)
-    _kernel()(block.ctypes.data)
+    _kernel()(address(block))
     return out
 
 
