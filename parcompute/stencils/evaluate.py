@@ -100,6 +100,8 @@ class _Evaluator:
                 return self._attribute(node, self.value(base), name)
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 return tuple(self._spread(parts))
+            case ast.ListComp(elt=part, generators=[loop]) | ast.GeneratorExp(part, [loop]):
+                return self._comprehension(node, part, loop)
             case ast.Subscript(value=base, slice=index):
                 return self._subscript(node, self.value(base), index)
             case ast.BinOp(left=left, op=op, right=right):
@@ -290,6 +292,26 @@ class _Evaluator:
             else:
                 values.append(self.value(node))
         return values
+
+    def _comprehension(self, node: ast.expr, part: ast.expr, loop: ast.comprehension) -> Any:
+        """Evaluate `part` for each of some constants."""
+        items = elements(self.value(loop.iter))
+        if items is None or loop.ifs:
+            raise self._foreign(node)
+        outside, results = self.values, []
+        for item in items:
+            self.values = outside | self._bound(node, loop.target, item)
+            results.append(self.value(part))
+        self.values = outside
+        return tuple(results)
+
+    def _bound(self, node: ast.expr, target: ast.expr, item: Any) -> dict[str, Any]:
+        if isinstance(target, ast.Name):
+            return {target.id: item}
+        names, parts = getattr(target, "elts", []), elements(item) or []
+        if len(names) != len(parts) or not all(isinstance(name, ast.Name) for name in names):
+            raise self._foreign(node)
+        return {name.id: value for name, value in zip(names, parts, strict=True)}
 
     def _cast(self, node: ast.Call, function: Any, to: np.dtype[Any]) -> Any:
         value = self.value(node.args[0])

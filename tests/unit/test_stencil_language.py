@@ -140,7 +140,6 @@ def check_place(error, tmp_path, line, role="in stencil 'f'"):
         ("def f(u):\n    return u[0].real", 2, "not part of the stencil language"),
         ("def f(u):\n    return u[0] is None", 2, "not part"),
         ("def f(u):\n    return u[0] @ u[1]", 2, "not part"),
-        ("def f(u):\n    return sum(v for v in LIST) + u[0]", 2, "not part"),
         # calls
         ("def f(u):\n    return np.arcsin(u[0])", 2, "not part"),
         ("def f(u):\n    return np.nothing(u[0])", 2, "not part"),
@@ -152,6 +151,9 @@ def check_place(error, tmp_path, line, role="in stencil 'f'"):
         ("def f(u):\n    return diffuse(u)", 2, "'diffuse' is a stencil; call a function without"),
         ("def f(u):\n    return range(u[0])", 2, r"'range\(u\[0\]\)' must be of constants"),
         # conditions and loops
+        ("def f(u):\n    return sum(u[k] for k in range(3) if k)", 2, "is not part of the stencil"),
+        ("def f(u):\n    return sum(k for k in u[0])", 2, "is not part of the stencil language"),
+        ("def f(u):\n    return sum(a for a, b in (1, 2)) * u[0]", 2, "is not part of the stencil"),
         ("def f(u):\n    if u:\n        return u[0]\n    return 1", 2, "'u' is not a condition"),
         (
             "def f(u):\n    if u[0] > 1:\n        a = 1\n    return a * u[0]",
@@ -351,6 +353,9 @@ def computed(stencil):
             "a = 0\n    for k in range(300):\n        a += u[0] * k\n    return a / 44850",
             [1, 2, 3, 4],
         ),
+        ("return sum(k * u[0] for k in range(4))", [6, 12, 18, 24]),
+        ("a, b = [u[k] for k in (0, 1)]; k = 2; return a + k * b", [5, 8, 11, 6]),
+        ("return sum(w * u[k] for k, w in enumerate([2, 3]))", [8, 13, 18, 11]),
         # if
         (
             "if u[0] > 2:\n        a = 1\n    elif u[0] > 1:\n        a = 2\n    else:\n"

@@ -1,0 +1,49 @@
+"""Each experiment of the gallery computes the same bits on any number of ranks and both engines."""
+
+from __future__ import annotations
+
+import pytest
+
+import parcompute as pc
+from tests.gallery.made import bits
+from tests.helpers import ROOT
+
+SMALL = {
+    "advection": [
+        {"shape": (18, 15), "steps": 7},
+        {"shape": (9, 20), "steps": 6, "profile": "disc"},
+    ],
+    "gray_scott": [{"shape": (33, 26), "steps": 20}, {"shape": (9, 12, 11), "steps": 8}],
+    "heat1d": [{"shape": (31,), "steps": 30}],
+    "heat2d": [{"shape": (13, 18), "steps": 20}, {"shape": (12, 11), "walls": "reflecting"}],
+    "heat3d": [{"shape": (9, 8, 11), "steps": 10}],
+    "life": [{"shape": (41, 47), "steps": 40, "pattern": "gosper-gun", "torus": True}],
+    "prk_stencil": [{"shape": (17, 12), "steps": 7, "radius": 3}],
+    "wave": [
+        {"shape": (22, 25), "steps": 30, "order": 4, "absorbing": 5, "source": (0.25, 0.5)},
+        {"shape": (16, 13, 14), "steps": 9, "order": 2, "absorbing": 3},
+    ],
+}
+CASES = [(name, {"steps": 7, **values}) for name, some in SMALL.items() for values in some]
+
+
+def all_bits(comm, engine):
+    """Return what every experiment computes on these ranks."""
+    return [bits(comm, engine, *case) for case in CASES]
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return all_bits(pc.serial(), "numpy")
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+def test_ranks_do_not_change_a_bit(reference, ranks):
+    for found in pc.launch(all_bits, ranks, ("numba",)):
+        same = [a == b for a, b in zip(found, reference, strict=True)]
+        assert same == [True] * len(CASES), [c for c, s in zip(CASES, same, strict=True) if not s]
+
+
+def test_every_experiment_is_there():
+    names = {path.stem for path in (ROOT / "experiments").glob("*.py")}
+    assert set(SMALL) == names
