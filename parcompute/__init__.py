@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from parcompute._version import __version__
 
 if TYPE_CHECKING:
-    from parcompute import random
+    from parcompute import random, reductions
     from parcompute.boundary import (
         Boundary,
         Custom,
@@ -137,6 +137,7 @@ __all__ = [
     "reduce_max",
     "reduce_min",
     "reduce_sum",
+    "reductions",
     "serial",
     "stencil",
     "sweep",
@@ -145,8 +146,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "random":
-        return import_module("parcompute.random")
+    if name in ("random", "reductions"):
+        return import_module(f"parcompute.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'parcompute' has no attribute '{name}'")
     value = getattr(import_module(f"parcompute.{_HOMES[name]}"), name)

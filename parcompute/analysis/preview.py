@@ -14,6 +14,7 @@ from parcompute.run import directory
 
 _MOST_PIXELS = 1200  # along an axis; larger snapshots are thinned out
 _ROW = 4.6  # inches
+_LOPSIDED = 5  # one sign this many times larger than the other is no wave about zero
 
 
 def load_matplotlib() -> None:
@@ -94,8 +95,11 @@ def _draw_curve(axes: Any, contents: Contents, values: NDArray[Any], pair: Any) 
 
 
 def _draw_map(axes: Any, contents: Contents, values: NDArray[Any], pair: Any) -> Any:
-    """Draw a map with the larger y at the top."""
+    """Draw a map with the larger y at the top; colours of waves about zero are white there."""
     low, high = _range(pair)
+    is_wave = low < 0 < high and -_LOPSIDED < low / high < -1 / _LOPSIDED
+    if is_wave:
+        low, high = -max(-low, high), max(-low, high)
     (bottom, top), (left, right) = list(contents.walls.values())[-2:]
     return axes.imshow(
         values[tuple(slice(None, None, -(-n // _MOST_PIXELS)) for n in values.shape)],
@@ -103,6 +107,7 @@ def _draw_map(axes: Any, contents: Contents, values: NDArray[Any], pair: Any) ->
         extent=(left, right, min(bottom, top), max(bottom, top)),
         vmin=low,
         vmax=high,
+        cmap="RdBu_r" if is_wave else "viridis",
         aspect="equal" if 0.2 < abs((top - bottom) / (right - left)) < 5 else "auto",
         interpolation="nearest",
     )
