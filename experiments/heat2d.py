@@ -44,6 +44,7 @@ class Heat2D(pc.Experiment):
     long_name: str = "temperature"  # of u
     length_units: str = "m"
     time_units: str = "s"
+    order = 2
 
     def validate(self):
         if not 0 < self.r <= 0.25:
@@ -96,6 +97,11 @@ class Heat2D(pc.Experiment):
             "min": self.u.min(),
             "max": self.u.max(),
         }
+
+    def reduced(self):
+        if self.initial is None:
+            return {"shape": (48, 40), "steps": 60}
+        return {"steps": min(self.steps, 20)}
 
     def mode(self, y, x):
         """Return the slowest mode of the box: 0 on the walls (fixed), or with no gradient there."""

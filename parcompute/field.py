@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from parcompute import reductions
+from parcompute import reductions, settings
 from parcompute.box import Box, Index
 from parcompute.errors import ConfigError
 from parcompute.ghosts import BoundarySpec, GhostFiller, resolve
@@ -39,6 +39,16 @@ def aligned_zeros(shape: Index, dtype: np.dtype[Any], first: int) -> NDArray[Any
     place: int = memory.__array_interface__["data"][0] // dtype.itemsize
     begin = -(place + first) % line
     return memory[begin : begin + rows * pitch].reshape(*shape[:-1], pitch)[..., : shape[-1]]
+
+
+def poison(dtype: np.dtype[Any]) -> Any:
+    """Return a value that shows wherever it gets to: NaN; of integers the least, 0 excepted."""
+    if dtype.kind == "b":
+        return True
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        return limits.min or limits.max
+    return np.nan
 
 
 class Field:
@@ -114,7 +124,11 @@ class Field:
 
     def _zeros(self, halo: Index) -> NDArray[Any]:
         shape = tuple(n + 2 * w for n, w in zip(self.shape_local, halo, strict=True))
-        return aligned_zeros(shape, self.dtype, halo[-1])
+        block = aligned_zeros(shape, self.dtype, halo[-1])
+        if settings.current().poison:
+            block[...] = poison(self.dtype)
+            block[Box.of_shape(self.shape_local).shift(halo).slices] = 0
+        return block
 
     def _filler(self, halo: Index) -> GhostFiller:
         grid = self.grid

@@ -24,12 +24,16 @@ class Settings(NamedTuple):
         Threads of each rank that share the cells of a sweep.
     time_tile : int or "auto"
         Sweeps that a tile goes through while it is in the cache; 1: no time tiles.
+    poison : bool
+        Whether new fields begin as NaN outside of their owned cells, so that what is read there
+        but never set can be seen.
     """
 
     engine: str = "numba"
     dims: tuple[int, ...] | None = None
     threads: int = 1
     time_tile: int | str = "auto"
+    poison: bool = False
 
 
 _current: ContextVar[Settings] = ContextVar("parcompute_settings", default=Settings())  # noqa: B039

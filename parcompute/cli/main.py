@@ -19,6 +19,7 @@ _COMMANDS = {
     "checkpoint": "checkpoints of a run; save or stop it: parcompute checkpoint RUN stop",
     "list": "the experiments there are",
     "kernel": "what the stencils of an experiment cost and become: parcompute kernel +exp=heat2d",
+    "verify": "whether an experiment gives the same bits everywhere: parcompute verify +exp=heat2d",
 }
 _INTERRUPTED = 130  # the shell's exit code for Ctrl-C
 _TERMINATED = 143  # and for SIGTERM

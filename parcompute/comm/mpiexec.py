@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,6 +83,7 @@ def mpiexec_command(ranks: int) -> list[str]:
     )
 
 
+@cache
 def mpi_library() -> Library:
     """Return the library that mpi4py loads (ConfigError if there is none)."""
     answer = _run([sys.executable, "-c", _ASK])

@@ -44,7 +44,7 @@ def run_rank(comm: Communicator, spec: RunSpec, engine: str) -> Report:
     """
     dims = None if spec.backend.dims is None else tuple(spec.backend.dims)
     chosen = settings.Settings(
-        spec.kernels.engine, dims, spec.backend.threads, spec.kernels.time_tile
+        spec.kernels.engine, dims, spec.backend.threads, spec.kernels.time_tile, spec.poison
     )
     folder = Path(spec.directory)
     watchdog = Watchdog(spec.backend.hang_timeout, comm, folder)
@@ -199,6 +199,8 @@ class Run:
 
     def _guard(self) -> None:
         """Stop the run on every rank if a field is no longer finite."""
+        if self.spec.poison:  # NaN is what is looked for
+            return
         with self.timers.phase("guard"):
             for field in self.experiment.fields().values():
                 guard(field, self.step, self.finite)

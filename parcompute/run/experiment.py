@@ -37,12 +37,15 @@ class Experiment:
     steps_done : int
         Steps that have been made: in `step` without the one under way, in an `advance` of your
         own without all `n`.
+    order : float, optional
+        Order of convergence to `exact` as the grid is refined, which ``parcompute verify`` checks.
     """
 
     steps: int = 0
     dt = 1.0
     time_units = ""
     steps_done = 0
+    order: float | None = None
 
     @property
     def clock(self) -> Clock:
@@ -76,6 +79,13 @@ class Experiment:
         It must follow from the parameters alone: ``parcompute analyze`` calls it without `setup`.
         """
         return {}
+
+    def reduced(self) -> dict[str, Any]:
+        """Return parameters that make a run of a second or less, for ``parcompute verify``.
+
+        Blocks must still have an inside on seven ranks, or the place of a difference tells little.
+        """
+        return {"steps": min(self.steps, 20)}
 
     def fields(self) -> dict[str, Field]:
         """Return the fields of the experiment by name: its attributes, also in lists and dicts.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from parcompute.comm import Communicator
 from parcompute.comm.cores import physical_cores, thread_variables
@@ -68,11 +68,12 @@ def start(
     args: tuple[Any, ...],
     *,
     stoppable: bool = False,
+    printed: IO[str] | None = None,
 ) -> Any:
     """Run ``function(comm, *args)`` on new ranks and return the result of rank 0.
 
     If it is `stoppable`, it takes SIGTERM and SIGUSR1 as requests to stop (`run.stops`), which are
-    passed on to its ranks.
+    passed on to its ranks. What MPI ranks print goes to the file `printed` if there is one.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def start(
         which report for themselves.
     """
     if engine == "mpi":
-        return _under_mpiexec(ranks, threads, function, args, stoppable)
+        return _under_mpiexec(ranks, threads, function, args, stoppable, printed)
     if engine == "serial":
         return _serial(function, args)
     if stoppable:
@@ -120,6 +121,7 @@ def _under_mpiexec(
     function: Callable[..., Any],
     args: tuple[Any, ...],
     stoppable: bool,
+    printed: IO[str] | None,
 ) -> Any:
     """Start workers under the mpiexec of the MPI library in use, and wait for them."""
     from parcompute.comm.mpiexec import mpiexec_command
@@ -131,15 +133,20 @@ def _under_mpiexec(
         task.write_bytes(pickle.dumps((function, args)))
         asking = Folder(Path(folder)) if stoppable else None
         with starter.alive(Path(folder)):
-            code = _finished([*command, str(task), str(result)], environment, asking)
+            code = _finished([*command, str(task), str(result)], environment, asking, printed)
         if code or not result.exists():
             raise ReportedError(code or 1)
         return pickle.loads(result.read_bytes())
 
 
-def _finished(command: list[str], environment: dict[str, str], asking: Folder | None) -> int:
+def _finished(
+    command: list[str],
+    environment: dict[str, str],
+    asking: Folder | None,
+    printed: IO[str] | None,
+) -> int:
     """Run `command`, return its exit code; at Ctrl-C, which it gets too, let it end its ranks."""
-    process = subprocess.Popen(command, env=environment)
+    process = subprocess.Popen(command, env=environment, stdout=printed, stderr=printed)
     try:
         with passed_on(asking.ask, asking.able) if asking else nullcontext():
             return process.wait()

@@ -26,13 +26,14 @@ class Progress:
     say : callable
         Takes a plain line.
     stream : file
-        Where a bar is drawn, if it is a terminal.
+        Where a bar is drawn, if it is a terminal; default standard error.
     """
 
-    def __init__(self, steps: int, cells: int, say: Say, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, steps: int, cells: int, say: Say, stream: TextIO | None = None) -> None:
         self._steps, self._cells, self._say = steps, cells, say
         self._first, self._start = 0, perf_counter()
         self._last = self._start
+        stream = stream or sys.stderr
         self._bar = _bar(steps, stream) if stream.isatty() and steps else None
 
     def update(self, step: int) -> None:

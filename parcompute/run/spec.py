@@ -177,6 +177,8 @@ class RunSpec:
         As in the configuration.
     resumed : bool
         Whether the run goes on from its last checkpoint.
+    poison : bool
+        Whether cells outside of the owned ones begin as NaN, which then ends no run; for `verify`.
     """
 
     name: str
@@ -190,6 +192,7 @@ class RunSpec:
     kernels: Kernels = field(default_factory=Kernels)
     checkpoint: Checkpoints = field(default_factory=Checkpoints)
     resumed: bool = False
+    poison: bool = False
 
     def config(self) -> dict[str, Any]:
         """Return the resolved configuration as nested dictionaries."""

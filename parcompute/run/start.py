@@ -90,6 +90,7 @@ def _record(run: Run) -> None:
         "engine": run.engine,
         "ranks": run.comm.Get_size(),
         "dims": run.grid.dims if run.grid else None,
+        "periods": run.grid.periods if run.grid else None,
         **run.spec.origin,
         "started": before.get("started", run.spec.origin.get("started")),
     }

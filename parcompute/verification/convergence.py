@@ -1,0 +1,113 @@
+"""How the error against the exact solution falls as the grid is refined."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from parcompute.errors import ParcomputeError
+from parcompute.run import registry
+from parcompute.run.spec import RunSpec
+from parcompute.verification.combinations import Combination
+from parcompute.verification.runs import Workshop
+
+_FACTORS = (1, 2, 4)  # cells along an axis, of the grids
+_SAME_TIME = 1e-6  # relative difference of the times at which errors are taken
+_TOLERANCE = 0.05  # relative, of the order
+
+
+@dataclass(frozen=True)
+class Level:
+    """The errors on one grid.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Cells along each axis.
+    steps : int
+        Steps made.
+    errors : dict
+        For each field its largest ("max") and root-mean-square ("rms") error.
+    """
+
+    shape: tuple[int, ...]
+    steps: int
+    errors: dict[str, dict[str, float]]
+
+
+def refined(spec: RunSpec) -> list[RunSpec] | str:
+    """Return runs on finer and finer grids up to the same time, or why there are none."""
+    experiment = registry.build(Path(spec.path), spec.parameters)
+    time = experiment.steps * experiment.dt
+    if not experiment.exact(time):
+        return "the experiment has no exact solution for these parameters"
+    if "shape" not in spec.parameters:
+        return "the experiment has no parameter 'shape' that could be refined"
+    runs = []
+    for factor in _FACTORS:
+        shape = [factor * n for n in spec.parameters["shape"]]
+        parameters: dict[str, Any] = {**spec.parameters, "shape": shape}
+        dt = registry.build(Path(spec.path), parameters).dt
+        steps = round(time / dt)
+        if not math.isclose(steps * dt, time, rel_tol=_SAME_TIME):
+            return (
+                f"no number of steps of {dt:.4g} on {factor} times finer grids ends at {time:.4g}"
+            )
+        parameters["steps"] = steps
+        runs.append(replace(spec, parameters=parameters, output=replace(spec.output, every=0)))
+    return runs
+
+
+def levels(
+    workshop: Workshop, specs: Sequence[RunSpec], combination: Combination
+) -> Iterator[Level]:
+    """Make the runs and yield their errors.
+
+    Raises
+    ------
+    ParcomputeError
+        If a run fails.
+    """
+    for spec in specs:
+        made = workshop.make(spec, combination)
+        if made.report is None:
+            raise made.error or ParcomputeError(made.failure)
+        shape = tuple(spec.parameters["shape"])
+        yield Level(shape, made.report.steps, made.report.errors)
+
+
+def observed(coarse: float, fine: float) -> float | None:
+    """Return log2 of the ratio of two errors on grids that differ by two; None if one is 0."""
+    return math.log2(coarse / fine) if coarse > 0 and fine > 0 else None
+
+
+def table(found: Sequence[Level]) -> list[str]:
+    """Return the errors and orders as aligned lines."""
+    head = f"{'cells':<17}  {'steps':>6}  {'field':<10}  {'max':>9}  {'order':>6}"
+    lines = [f"{head}  {'rms':>9}  {'order':>6}"]
+    for before, level in zip([None, *found], found, strict=False):
+        for name, errors in level.errors.items():
+            text = ""
+            for kind in ("max", "rms"):
+                order = observed(before.errors[name][kind], errors[kind]) if before else None
+                text += f"  {errors[kind]:>9.3e}  {'' if order is None else f'{order:.3f}':>6}"
+            cells = " x ".join(map(str, level.shape))
+            lines.append(f"{cells:<17}  {level.steps:>6}  {name:<10}{text}")
+    return lines
+
+
+def unexpected(found: Sequence[Level], expected: float | None) -> list[str]:
+    """Return a sentence for each field whose order, on the two finest grids, is not `expected`."""
+    coarse, fine = found[-2:]
+    sentences = []
+    for name, errors in fine.errors.items():
+        order = observed(coarse.errors[name]["rms"], errors["rms"])
+        if expected is None or order is None or abs(order - expected) <= _TOLERANCE * expected:
+            continue
+        sentences.append(
+            f"the order of convergence of {name} is {order:.3f}, but the experiment says {expected}"
+        )
+    return sentences
