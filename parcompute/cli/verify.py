@@ -1,4 +1,4 @@
-"""``parcompute verify``: the same bits on all engines, kernels and numbers of ranks, or where not."""
+"""``parcompute verify``: the same bits on all engines, kernels and ranks, or where not."""
 
 from __future__ import annotations
 
@@ -113,9 +113,9 @@ def _compared(plan: _Plan, spec: RunSpec, workshop: Workshop) -> int:
     for made, comparison in session.make(plan.groups):
         _say(text.row(made, text.result(made, comparison)))
     _say(text.POISONED)
-    for finding, base in session.findings():
-        why = cause(finding, halo_is_unset=session.halo_is_unset)
-        _say("", *text.details(finding, base, why))
+    finding = session.finding()
+    if finding is not None:
+        _say("", *text.details(finding, cause(finding, halo_is_unset=session.halo_is_unset)))
     _say("", text.closing(session.count, len(session.differing), session.impossible))
     return 1 if session.differing else 0
 

@@ -66,7 +66,8 @@ def _borders_along(blocks: Decomposition, axis: int, cells: Cells) -> NDArray[np
     if not wraps:  # the outermost ends are walls, or the block's own other end
         low[low == cells] = np.inf
         high[high == blocks.shape_global[axis] - 1 - cells] = np.inf
-    return np.minimum(low, high)
+    nearest: NDArray[np.float64] = np.minimum(low, high)
+    return nearest
 
 
 def to_edges(blocks: Decomposition, cells: Cells) -> NDArray[np.int64]:

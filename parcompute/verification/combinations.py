@@ -32,7 +32,9 @@ class Combination(NamedTuple):
 
     @property
     def base(self) -> Combination:
-        """The run that it is compared with: that of one rank with the same kernels."""
+        """What it is compared with: a poisoned run with a plain one, others with the serial one."""
+        if self.poisoned:
+            return self._replace(poisoned=False)
         return Combination(self.kernels, "serial", 1)
 
 
@@ -42,7 +44,8 @@ def planned(
     """Return all runs, those together that are made on the same ranks.
 
     The first is the reference: one rank, and the NumPy kernels if they are among `kernels`. The
-    serial run of other kernels is compared with it.
+    serial run of other kernels is compared with it. Poisoned are a serial and a parallel run, on
+    two blocks by two if the grid has two axes.
 
     Raises
     ------
@@ -56,11 +59,13 @@ def planned(
             "There is nothing to compare: one engine, one rank and one kind of kernels were asked "
             "for; name more with --engines or --kernels."
         )
-    serial = [[Combination(name, "serial", 1)] for name in ordered]
-    others = [
-        [Combination(name, engine, size) for name in ordered]
-        for engine in parallel
-        for size in ranks
-    ]
-    poisoned = [("serial", 1), *((engine, POISON_RANKS) for engine in parallel[:1])]
-    return [*serial, *others, *([Combination(ordered[0], *place, True)] for place in poisoned)]
+    poisoned = Combination(ordered[0], "serial", 1, poisoned=True)
+    groups = [[Combination(name, "serial", 1)] for name in ordered] + [[poisoned]]
+    for engine in parallel:
+        first = engine == parallel[0]
+        for size in sorted({*ranks, POISON_RANKS} if first else {*ranks}):
+            group = [Combination(name, engine, size) for name in ordered]
+            if first and size == POISON_RANKS:
+                group.append(poisoned._replace(engine=engine, ranks=size))
+            groups.append(group)
+    return groups

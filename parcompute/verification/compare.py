@@ -182,9 +182,17 @@ def _others(reference: Path, other: Path) -> Iterator[NumberDifference]:
             elif (mask := bits_differ(a, b)).any():
                 row = int(np.argmax(mask))
                 relative = relative_difference(a, b)
-                yield NumberDifference(
-                    "file", f"{name}[{row}]", _text(a[row]), _text(b[row]), relative
-                )
+                what = f"{name}[{row}]{_when(ours, node, row)}"
+                yield NumberDifference("file", what, _text(a[row]), _text(b[row]), relative)
+
+
+def _when(file: Any, node: Any, row: int) -> str:
+    """Return at which step a row was written; "" for what does not vary in time."""
+    scales = list(node.dims[0].keys())
+    if not scales:
+        return ""
+    snapshot = row if scales[-1] == "time" else int(file[scales[-1]][row])  # of a particle
+    return f" at step {file['step'][snapshot]}"
 
 
 def _measures(reference: Path, other: Path) -> Iterator[NumberDifference]:

@@ -72,10 +72,10 @@ def levels(
         If a run fails.
     """
     for spec in specs:
+        shape = tuple(spec.parameters["shape"])
         made = workshop.make(spec, combination)
         if made.report is None:
-            raise made.error or ParcomputeError(made.failure)
-        shape = tuple(spec.parameters["shape"])
+            raise ParcomputeError(f"The run on {list(shape)} cells failed: {made.failure}")
         yield Level(shape, made.report.steps, made.report.errors)
 
 

@@ -20,7 +20,7 @@ TILES = (
     "made at once: advance(n) must do the same as n times advance(1)"
 )
 SUM = (
-    "a sum of floats whose order depends on the ranks, as allreduce() makes it: use Field.sum(), or "
+    "a sum of floats whose order depends on the ranks, as allreduce() makes it: use Field.sum() or "
     "the functions of parcompute.reductions"
 )
 MEASURE = (
@@ -55,8 +55,8 @@ NARROW = (
 )
 ROUNDED_STEP = f"the step takes in {SUM}"
 RANK_IN_STEP = (
-    "the step depends on the rank: a generator seeded for each rank, an index of the block in place "
-    "of a global one, or a number that only this rank knows"
+    "the step depends on the rank: a generator seeded for each rank, an index of the block in "
+    "place of a global one, or a number that only this rank knows"
 )
 
 

@@ -8,7 +8,6 @@ from parcompute.decomposition import Decomposition
 from parcompute.run import directory
 from parcompute.run.spec import RunSpec
 from parcompute.topology import CartTopology
-from parcompute.verification.combinations import Combination
 from parcompute.verification.compare import Comparison, compare
 from parcompute.verification.runs import Made, Workshop
 
@@ -21,6 +20,8 @@ class Finding:
 
     Attributes
     ----------
+    base : Made
+        What was compared with.
     made : Made
         The run that differs.
     comparison : Comparison
@@ -34,6 +35,7 @@ class Finding:
         runs with fewer.
     """
 
+    base: Made
     made: Made
     comparison: Comparison
     blocks: Decomposition | None
@@ -41,42 +43,40 @@ class Finding:
     is_gone: bool = False
 
 
-class Locator:
-    """Makes runs again with a snapshot after every step.
+def locate(
+    workshop: Workshop, spec: RunSpec, base: Made, made: Made, comparison: Comparison
+) -> Finding:
+    """Return the difference between two runs at the first step that shows it.
 
     Parameters
     ----------
     workshop : Workshop
-        Makes the runs.
+        Makes both runs again.
     spec : RunSpec
-        The run, with few snapshots.
+        What they are, with few snapshots.
+    base, made : Made
+        The runs.
+    comparison : Comparison
+        What differs between them.
     """
+    blocks = blocks_of(made, comparison)
+    if not comparison.fields:
+        return Finding(base, made, comparison, blocks)
+    every = _every(base, spec)
+    spec = replace(spec, output=replace(spec.output, every=every))
+    fine = [workshop.make(spec, run.combination) for run in (base, made)]
+    found = compare(*fine)
+    if not found.fields:
+        return Finding(base, made, comparison, blocks, every, is_gone=True)
+    return Finding(base, made, found, blocks_of(fine[1], found), every)
 
-    def __init__(self, workshop: Workshop, spec: RunSpec) -> None:
-        self._workshop, self._spec = workshop, spec
-        self._bases: dict[Combination, Made] = {}
 
-    def locate(self, base: Made, made: Made, comparison: Comparison) -> Finding:
-        """Return the difference between two runs at the first step that shows it."""
-        blocks = blocks_of(made, comparison)
-        if not comparison.fields:
-            return Finding(made, comparison, blocks)
-        every = self._every(base)
-        spec = replace(self._spec, output=replace(self._spec.output, every=every))
-        if base.combination not in self._bases:
-            self._bases[base.combination] = self._workshop.make(spec, base.combination)
-        fine = self._workshop.make(spec, made.combination)
-        found = compare(self._bases[base.combination], fine)
-        if not found.fields:
-            return Finding(made, comparison, blocks, every, is_gone=True)
-        return Finding(replace(made, folder=fine.folder), found, blocks, every)
-
-    def _every(self, base: Made) -> int:
-        """Return 1, or more where the file would be too large."""
-        steps = base.report.steps if base.report else 0
-        snapshots = 2 + steps // max(self._spec.output.every, 1)
-        size = (base.folder / directory.FIELDS).stat().st_size
-        return max(1, size // snapshots * steps // _MOST_BYTES)
+def _every(base: Made, spec: RunSpec) -> int:
+    """Return 1, or more where the file would be too large."""
+    steps = base.report.steps if base.report else 0
+    snapshots = 2 + steps // max(spec.output.every, 1)
+    size = (base.folder / directory.FIELDS).stat().st_size
+    return max(1, size // snapshots * steps // _MOST_BYTES)
 
 
 def blocks_of(made: Made, comparison: Comparison) -> Decomposition | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from parcompute.run.spec import RunSpec
 from parcompute.verification.combinations import Combination
 from parcompute.verification.compare import Comparison, compare
-from parcompute.verification.locate import Finding, Locator
+from parcompute.verification.locate import Finding, locate
 from parcompute.verification.runs import Made, Workshop
 
 
@@ -81,14 +81,10 @@ class Session:
             return next(iter(self._made.values()))
         return base
 
-    def findings(self) -> Iterator[tuple[Finding, Combination]]:
-        """Locate the first difference of all, and the first of a poisoned run; with their bases."""
-        locator = Locator(self._workshop, self._spec)
-        for poisoned in (False, True):
-            for base, made, comparison in self.differing:
-                if made.combination.poisoned == poisoned:
-                    yield locator.locate(base, made, comparison), base.combination
-                    break
+    def finding(self) -> Finding | None:
+        """Locate the first difference, if there is one; that of a poisoned run if no other is."""
+        differing = sorted(self.differing, key=lambda found: found[1].combination.poisoned)
+        return locate(self._workshop, self._spec, *differing[0]) if differing else None
 
     @property
     def halo_is_unset(self) -> bool:

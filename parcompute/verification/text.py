@@ -55,7 +55,7 @@ def named(combination: Combination) -> str:
     return f"{text}, poisoned" if poisoned else text
 
 
-def details(finding: Finding, base: Combination, cause: str) -> list[str]:
+def details(finding: Finding, cause: str) -> list[str]:
     """Return what is known of a difference, as lines."""
     rows = []
     if finding.made.failure:
@@ -65,7 +65,8 @@ def details(finding: Finding, base: Combination, cause: str) -> list[str]:
     elif finding.comparison.numbers:
         rows += _number(finding.comparison.numbers[0])
     rows.append(("likely cause", cause))
-    title = f"difference of {named(finding.made.combination)} from {named(base)}:"
+    runs = (named(made.combination) for made in (finding.made, finding.base))
+    title = "difference of {} from {}:".format(*runs)
     return [title, *(f"  {label:<13} {text}" for label, text in rows)]
 
 
@@ -98,14 +99,14 @@ def _among_blocks(blocks: Decomposition, first: FieldDifference) -> list[tuple[s
     border = nearest_border(blocks, first.first)
     if border is None:
         return [("owner", f"rank {rank}, which owns all cells")]
-    most = int(to_borders(blocks, first.cells).max())
+    furthest = int(to_borders(blocks, first.cells).max())
     return [
         ("owner", f"rank {rank}, which owns [{spans}]"),
         (
             "border",
-            f"{_cells(border.distance)} away, that to rank {border.neighbour} along axis "
-            f"{border.axis}; no cell that differs is further than {_cells(most)} from a border",
+            f"{_cells(border.distance)} away, to rank {border.neighbour} along axis {border.axis}",
         ),
+        ("furthest", f"{_cells(furthest)} from a border, of all that differ"),
     ]
 
 
