@@ -178,7 +178,9 @@ class RunSpec:
     resumed : bool
         Whether the run goes on from its last checkpoint.
     poison : bool
-        Whether cells outside of the owned ones begin as NaN, which then ends no run; for `verify`.
+        Whether cells outside of the owned ones begin as NaN; for `parcompute.verification`, as is
+    guarded : bool
+        Whether the run ends when a field is no longer finite.
     """
 
     name: str
@@ -193,6 +195,7 @@ class RunSpec:
     checkpoint: Checkpoints = field(default_factory=Checkpoints)
     resumed: bool = False
     poison: bool = False
+    guarded: bool = True
 
     def config(self) -> dict[str, Any]:
         """Return the resolved configuration as nested dictionaries."""

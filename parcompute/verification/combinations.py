@@ -31,6 +31,11 @@ class Combination(NamedTuple):
     poisoned: bool = False
 
     @property
+    def is_base(self) -> bool:
+        """Whether others are compared with it, and not it with them."""
+        return self.engine == "serial" and not self.poisoned
+
+    @property
     def base(self) -> Combination:
         """What it is compared with: a poisoned run with a plain one, others with the serial one."""
         if self.poisoned:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parcompute.box import Index
+from parcompute.errors import ConfigError
 from parcompute.io.reader import Reader
 from parcompute.run import directory
 from parcompute.verification.blocks import Cells
@@ -106,15 +107,19 @@ def compare(reference: Made, other: Made) -> Comparison:
     Of a run that has failed, the snapshots that it had written are compared.
     """
     files = reference.folder / directory.FIELDS, other.folder / directory.FIELDS
-    fields: list[FieldDifference] = []
-    numbers: list[NumberDifference] = []
-    if all(file.exists() for file in files):
-        fields = sorted(_fields(*files), key=lambda difference: difference.step)
-        numbers += _others(*files)
-    measures = list(_measures(reference.folder, other.folder))
+    if other.failure:
+        with suppress(ConfigError, OSError):  # none were written, or the file was left open
+            return Comparison(_fields(*files))
+        return Comparison()
+    measures = _measures(reference.folder, other.folder)
+    errors = _errors(reference, other)
+    if not files[0].exists():  # neither fields nor particles
+        return Comparison((), (*measures, *errors))
     told = {m.what.partition(" ")[0] for m in measures}  # they are in fields.h5 as well
-    numbers = [n for n in numbers if n.what.partition("[")[0].removesuffix("_measure") not in told]
-    return Comparison(tuple(fields), (*measures, *_errors(reference, other), *numbers))
+    others = [
+        n for n in _others(*files) if n.what.partition("[")[0].removesuffix("_measure") not in told
+    ]
+    return Comparison(_fields(*files), (*measures, *errors, *others))
 
 
 def bits_differ(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
@@ -132,10 +137,14 @@ def relative_difference(reference: NDArray[Any], value: NDArray[Any]) -> float:
     return ratio if np.isfinite(ratio) else np.inf
 
 
-def _fields(reference: Path, other: Path) -> Iterator[FieldDifference]:
+def _fields(reference: Path, other: Path) -> tuple[FieldDifference, ...]:
+    """Return the first difference of each field that differs, the earliest one first."""
     names = _names_of_fields(reference)
-    if not names:
-        return
+    found = list(_each_field(reference, other, names)) if names else []
+    return tuple(sorted(found, key=lambda difference: difference.step))
+
+
+def _each_field(reference: Path, other: Path, names: list[str]) -> Iterator[FieldDifference]:
     with Reader(reference) as ours, Reader(other) as theirs:
         steps = _common(ours.contents.steps, theirs.contents.steps)
         for name in names:
@@ -195,16 +204,18 @@ def _when(file: Any, node: Any, row: int) -> str:
     return f" at step {file['step'][snapshot]}"
 
 
-def _measures(reference: Path, other: Path) -> Iterator[NumberDifference]:
-    """Yield for each column of diagnostics.csv the first row that differs."""
+def _measures(reference: Path, other: Path) -> list[NumberDifference]:
+    """Return for each column of diagnostics.csv the first row that differs."""
+    found = []
     ours, theirs = (_rows(folder / directory.DIAGNOSTICS) for folder in (reference, other))
     for column, name in enumerate(ours[0] if ours else []):
         for a, b in zip(ours[1:], theirs[1:], strict=False):
             if a[column] != b[column]:
                 what = f"{name} at step {a[0]}" if column >= _HEAD else name
                 relative = relative_difference(_number(a[column]), _number(b[column]))
-                yield NumberDifference("measure", what, a[column], b[column], relative)
+                found.append(NumberDifference("measure", what, a[column], b[column], relative))
                 break
+    return found
 
 
 def _rows(file: Path) -> list[list[str]]:
@@ -221,17 +232,19 @@ def _number(text: str) -> NDArray[np.float64]:
         return np.array([np.nan])
 
 
-def _errors(reference: Made, other: Made) -> Iterator[NumberDifference]:
-    """Yield what differs in the errors against the exact solution."""
+def _errors(reference: Made, other: Made) -> list[NumberDifference]:
+    """Return what differs in the errors against the exact solution."""
+    found: list[NumberDifference] = []
     if reference.report is None or other.report is None:
-        return
+        return found
     for name, kinds in reference.report.errors.items():
         for kind, a in kinds.items():
             b = other.report.errors[name][kind]
             if bits_differ(np.array([a]), np.array([b])).any():
                 relative = relative_difference(np.array([a]), np.array([b]))
                 what = f"{kind} error of {name}"
-                yield NumberDifference("error", what, repr(a), repr(b), relative)
+                found.append(NumberDifference("error", what, repr(a), repr(b), relative))
+    return found
 
 
 def _text(value: Any) -> str:

@@ -81,7 +81,10 @@ def levels(
 
 def observed(coarse: float, fine: float) -> float | None:
     """Return log2 of the ratio of two errors on grids that differ by two; None if one is 0."""
-    return math.log2(coarse / fine) if coarse > 0 and fine > 0 else None
+    if coarse == 0 or fine == 0:
+        return None
+    ratio = coarse / fine
+    return math.log2(ratio) if ratio > 0 else math.nan
 
 
 def table(found: Sequence[Level]) -> list[str]:

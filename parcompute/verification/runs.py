@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from parcompute.run.report import Report
 from parcompute.run.spec import RunSpec
 from parcompute.verification.combinations import Combination
 
+_RAISED = re.compile(r"[\w.]+(Error|Exception|Exit|Interrupt)\b")  # the end of a traceback
 _BAD_INPUT = 2  # the exit code of an error that was found before the first step
 
 
@@ -97,6 +99,7 @@ class Workshop:
             backend=replace(spec.backend, name=combination.engine, ranks=combination.ranks),
             kernels=replace(spec.kernels, engine=combination.kernels),
             poison=combination.poisoned,
+            guarded=combination.is_base,  # where it is finite, NaN elsewhere is a difference
         )
 
 
@@ -136,4 +139,5 @@ def _failure(error: ParcomputeError, printed: Path) -> str:
     told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     if told:
         return told[-1]
-    return lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1]}"
+    raised = [line for line in lines if _RAISED.match(line)]
+    return f"{lines[0]}: {raised[-1]}" if raised else " ".join(lines)

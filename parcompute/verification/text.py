@@ -79,6 +79,8 @@ def _number(first: NumberDifference) -> list[tuple[str, str]]:
 
 def _field(finding: Finding, first: FieldDifference) -> list[tuple[str, str]]:
     after = f"; the same at step {first.previous}" if first.previous >= 0 else ""
+    if finding.is_gone:
+        after += "; with an output after every step the runs agree"
     count = len(first.cells)
     rows = [
         ("first step", f"{first.step}{after}"),
