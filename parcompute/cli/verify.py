@@ -145,7 +145,7 @@ def _converged(plan: _Plan, workshop: Workshop) -> int:
         plan.options.kernels[0], *((parallel[0], 2) if parallel else ("serial", 1))
     )
     _say("", f"errors against the exact solution ({text.named(combination)}):")
-    found = list(convergence.levels(workshop, runs, combination))
+    found = convergence.levels(workshop, runs, combination)
     _say(*convergence.table(found))
     experiment = registry.build(Path(plan.small.path), plan.small.parameters)
     wrong = convergence.unexpected(found, experiment.order)

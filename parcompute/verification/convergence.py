@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,22 +61,22 @@ def refined(spec: RunSpec) -> list[RunSpec] | str:
     return runs
 
 
-def levels(
-    workshop: Workshop, specs: Sequence[RunSpec], combination: Combination
-) -> Iterator[Level]:
-    """Make the runs and yield their errors.
+def levels(workshop: Workshop, specs: Sequence[RunSpec], combination: Combination) -> list[Level]:
+    """Make the runs and return their errors.
 
     Raises
     ------
     ParcomputeError
         If a run fails.
     """
-    for spec in specs:
+    found = []
+    runs = workshop.make_all([(spec, combination) for spec in specs])
+    for spec, made in zip(specs, runs, strict=True):
         shape = tuple(spec.parameters["shape"])
-        made = workshop.make(spec, combination)
         if made.report is None:
             raise ParcomputeError(f"The run on {list(shape)} cells failed: {made.failure}")
-        yield Level(shape, made.report.steps, made.report.errors)
+        found.append(Level(shape, made.report.steps, made.report.errors))
+    return found
 
 
 def observed(coarse: float, fine: float) -> float | None:

@@ -71,23 +71,23 @@ class Workshop:
 
     def make(self, spec: RunSpec, combination: Combination) -> Made:
         """Make the run that `spec` describes on the ranks of `combination`."""
-        [made] = self.make_all(spec, [combination])
+        [made] = self.make_all([(spec, combination)])
         return made
 
-    def make_all(self, spec: RunSpec, combinations: Sequence[Combination]) -> list[Made]:
+    def make_all(self, wanted: Sequence[tuple[RunSpec, Combination]]) -> list[Made]:
         """Make runs on the same engine and ranks, which are started only once if nothing fails."""
-        specs = [self._spec(spec, combination) for combination in combinations]
+        specs = [self._spec(*one) for one in wanted]
         printed = Path(specs[0].directory).with_suffix(".txt")
         try:
             found = _start(specs, printed)
         except ParcomputeError as error:
             if len(specs) > 1:  # which of them it was is not known
-                return [self.make(spec, combination) for combination in combinations]
+                return [self.make(*one) for one in wanted]
             folder, failure = Path(specs[0].directory), _failure(error, printed)
-            return [Made(combinations[0], folder, error=error, failure=failure)]
+            return [Made(wanted[0][1], folder, error=error, failure=failure)]
         return [
-            Made(combination, Path(made.directory), seconds, report)
-            for combination, made, (report, seconds) in zip(combinations, specs, found, strict=True)
+            Made(combination, Path(spec.directory), seconds, report)
+            for (_, combination), spec, (report, seconds) in zip(wanted, specs, found, strict=True)
         ]
 
     def _spec(self, spec: RunSpec, combination: Combination) -> RunSpec:

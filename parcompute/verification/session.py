@@ -52,7 +52,7 @@ class Session:
             If the reference fails.
         """
         for group in groups:
-            for made in self._workshop.make_all(self._spec, group):
+            for made in self._workshop.make_all([(self._spec, one) for one in group]):
                 if not self._made and made.error is not None:
                     raise made.error
                 base = self._base(made.combination)
