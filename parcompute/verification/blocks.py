@@ -53,10 +53,19 @@ def to_borders(blocks: Decomposition, cells: Cells) -> NDArray[np.float64]:
     return nearest
 
 
-def farthest(blocks: Decomposition) -> float:
-    """Return the largest distance that a cell has to the nearest border; infinity: no borders."""
-    axes = enumerate(blocks.shape_global)
-    return min(float(_borders_along(blocks, axis, np.arange(n)).max()) for axis, n in axes)
+def depth(blocks: Decomposition, rank: int) -> float:
+    """Return the largest distance of a cell of `rank` to the nearest border; infinity: none."""
+    box = blocks.box(rank)
+    spans = enumerate(zip(box.start, box.stop, strict=True))
+    return min(float(_borders_along(blocks, axis, np.arange(*ab)).max()) for axis, ab in spans)
+
+
+def owners(blocks: Decomposition, cells: Cells) -> list[int]:
+    """Return the ranks that own any of the cells."""
+    boxes = [(rank, blocks.box(rank)) for rank in range(blocks.topology.size)]
+    return [
+        rank for rank, box in boxes if ((cells >= box.start) & (cells < box.stop)).all(axis=1).any()
+    ]
 
 
 def _borders_along(blocks: Decomposition, axis: int, cells: Cells) -> NDArray[np.float64]:

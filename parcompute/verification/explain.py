@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from parcompute.decomposition import Decomposition
-from parcompute.verification.blocks import Cells, farthest, to_borders, to_edges
+from parcompute.verification.blocks import Cells, depth, owners, to_borders, to_edges
 from parcompute.verification.locate import Finding
 
-_NEAR = 8  # cells from a border: what one step can carry inwards from a halo
 _ROUNDING = 1e-9  # relative difference of two sums in another order, generously
 
 FAILURE = "the run fails where the reference does not"
@@ -114,10 +115,16 @@ def _place(blocks: Decomposition | None, cells: Cells) -> str:
     layers = 1 if smallest > 4 else 0
     if ((edges <= layers).sum(axis=1) >= 2).all():
         return "corner"
-    borders = to_borders(blocks, cells)
-    if borders.min() == 0 and borders.max() <= _NEAR and borders.max() < farthest(blocks):
+    if _is_at_borders(blocks, cells):
         return "border"
     nearest = edges.min(axis=1)
     if nearest.min() == 0 and nearest.max() <= layers:
         return "wall"
     return "anywhere"
+
+
+def _is_at_borders(blocks: Decomposition, cells: Cells) -> bool:
+    """Say whether the cells lie in layers along borders, and leave the inside of a block alone."""
+    distances = np.unique(to_borders(blocks, cells))
+    layers = np.array_equal(distances, np.arange(len(distances)))
+    return layers and any(depth(blocks, rank) > distances[-1] for rank in owners(blocks, cells))
