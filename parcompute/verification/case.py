@@ -9,13 +9,16 @@ from pathlib import Path
 from parcompute.run import registry
 from parcompute.run.spec import Checkpoints, RunSpec
 
+_TILE = 4  # sweeps: what is fastest on a small grid may be no tiles
 _PARTS = 3  # between outputs: several steps are made in each
 
 
 def whole(spec: RunSpec) -> RunSpec:
-    """Return the run with all cells of its fields in full precision, and without checkpoints."""
+    """Return the run with all cells in full precision, with time tiles and no checkpoints."""
     output = replace(spec.output, region=None, precision="full", compression=None)
-    return replace(spec, output=output, checkpoint=Checkpoints())
+    tile = spec.kernels.time_tile
+    kernels = replace(spec.kernels, time_tile=_TILE if tile == "auto" else tile)
+    return replace(spec, output=output, kernels=kernels, checkpoint=Checkpoints())
 
 
 def reduced(spec: RunSpec, given: Collection[str]) -> RunSpec:

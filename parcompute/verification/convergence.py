@@ -98,7 +98,7 @@ def table(found: Sequence[Level]) -> list[str]:
                 order = observed(before.errors[name][kind], errors[kind]) if before else None
                 text += f"  {errors[kind]:>9.3e}  {'' if order is None else f'{order:.3f}':>6}"
             cells = " x ".join(map(str, level.shape))
-            lines.append(f"{cells:<17}  {level.steps:>6}  {name:<10}{text}")
+            lines.append(f"{cells:<17}  {level.steps:>6}  {name:<10}{text}".rstrip())
     return lines
 
 

@@ -35,6 +35,7 @@ def test_version(tmp_path):
         (("run", "+exp=heat2d", "--help"), ("alpha: 1.0", "steps: 1000", "hydra.run.dir")),
         (("analyze", "--help"), ("RUN", "backend.ranks")),
         (("list", "--help"), ("exp=NAME",)),
+        (("verify", "--help"), ("+exp=NAME", "--ranks 1,2,3,5,7", "--no-convergence")),
         (("run", "+exp=heat2d", "--info"), ("Config search path", "Defaults List")),
     ],
 )

@@ -307,6 +307,7 @@ def test_everything_is_compared_whatever_is_configured():
     whole = case.whole(replace(spec(registry.find("heat2d")), output=output)).output
     assert (whole.region, whole.precision, whole.compression) == (None, "full", None)
     assert whole.fields == ["u"]  # a file holds one grid
+    assert case.whole(spec(registry.find("heat2d"))).kernels.time_tile == 4  # not what is fastest
 
 
 def test_grids_of_the_convergence():
