@@ -6,6 +6,7 @@ import numpy as np
 
 from parcompute.decomposition import Decomposition
 from parcompute.verification.blocks import Cells, depth, owners, to_borders, to_edges
+from parcompute.verification.compare import FieldDifference
 from parcompute.verification.locate import Finding
 
 _ROUNDING = 1e-9  # relative difference of two sums in another order, generously
@@ -85,7 +86,7 @@ def cause(finding: Finding, *, halo_is_unset: bool = False) -> str:
     if place == "corner":
         return CORNERS
     if place == "border":
-        return _cause_at_borders(first.step, halo_is_unset)
+        return _cause_at_borders(first, halo_is_unset)
     if first.step == 0:
         return INITIAL
     return ROUNDED_STEP if first.relative < _ROUNDING else RANK_IN_STEP
@@ -100,10 +101,11 @@ def _cause_of_numbers(finding: Finding) -> str:
     return ERROR if first.kind == "error" else FILE
 
 
-def _cause_at_borders(step: int, halo_is_unset: bool) -> str:
+def _cause_at_borders(first: FieldDifference, halo_is_unset: bool) -> str:
     if halo_is_unset:
         return UNSET_HALO
-    return NARROW if step <= 1 else STALE.format(step=step)
+    was_right = first.previous > 0  # in a step, not only in the initial values
+    return STALE.format(step=first.step) if was_right else NARROW
 
 
 def _place(blocks: Decomposition | None, cells: Cells) -> str:

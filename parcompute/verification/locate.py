@@ -11,7 +11,7 @@ from parcompute.topology import CartTopology
 from parcompute.verification.compare import Comparison, compare
 from parcompute.verification.runs import Made, Workshop
 
-_MOST_BYTES = 2**30  # of a file with more snapshots
+_MOST_BYTES = 2**28  # of a file with more snapshots
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _number(first: NumberDifference) -> list[tuple[str, str]]:
 def _field(finding: Finding, first: FieldDifference) -> list[tuple[str, str]]:
     after = f"; the same at step {first.previous}" if first.previous >= 0 else ""
     if finding.is_gone:
-        after += "; with an output after every step the runs agree"
+        after += f"; with an output every {_count(finding.every, 'step')} the runs agree"
     count = len(first.cells)
     rows = [
         ("first step", f"{first.step}{after}"),
@@ -102,15 +102,13 @@ def _among_blocks(blocks: Decomposition, first: FieldDifference) -> list[tuple[s
     if border is None:
         return [("owner", f"rank {rank}, which owns all cells")]
     furthest = int(to_borders(blocks, first.cells).max())
+    away, axis = _count(border.distance, "cell"), border.axis
     return [
         ("owner", f"rank {rank}, which owns [{spans}]"),
-        (
-            "border",
-            f"{_cells(border.distance)} away, to rank {border.neighbour} along axis {border.axis}",
-        ),
-        ("furthest", f"{_cells(furthest)} from a border, of all that differ"),
+        ("border", f"{away} away, to rank {border.neighbour} along axis {axis}"),
+        ("furthest", f"{_count(furthest, 'cell')} from a border, of all that differ"),
     ]
 
 
-def _cells(count: int) -> str:
-    return f"{count} cell{'s' * (count != 1)}"
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"

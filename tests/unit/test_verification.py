@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
 import parcompute as pc
+from parcompute.cli import verify
 from parcompute.cli.verify_options import parse
 from parcompute.comm.serial import serial
 from parcompute.decomposition import Decomposition
 from parcompute.errors import ConfigError, ParcomputeError, RankError
 from parcompute.run import registry
-from parcompute.run.spec import Output, RunSpec
+from parcompute.run.spec import Output
 from parcompute.settings import Settings, use
 from parcompute.verification import case, convergence, explain, text
 from parcompute.verification.blocks import depth, nearest_border, owners, to_borders, to_edges
@@ -26,22 +25,15 @@ from parcompute.verification.compare import (
     Comparison,
     FieldDifference,
     NumberDifference,
-    compare,
 )
 from parcompute.verification.locate import Finding
 from parcompute.verification.runs import Made, Workshop
 from parcompute.verification.session import Session
-from tests.helpers import ROOT
+from tests.unit.verified import USER, spec
 
 SERIAL = Combination("numpy", "serial", 1)
 FOUR = Combination("numpy", "multiprocessing", 4)
-USER = ROOT / "tests/system/user/experiments"
-
-
-def spec(path: Path, **parameters: object) -> RunSpec:
-    """Return a run of the experiment at `path` with an output every second step."""
-    return RunSpec(path.stem, path.stem, str(path), parameters, "", {}, output=Output(every=2))
-
+REFERENCE = Made(SERIAL, Path("no"))
 
 BLOCKS = {
     "four ranks": Decomposition.plan((13, 11), 4),
@@ -95,90 +87,6 @@ def test_distances_to_edges():
     np.testing.assert_array_equal(to_edges(blocks, cells), [[0, 0], [0, 0], [1, 2], [0, 1]])
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory) -> Made:
-    """Return a run of heat2d."""
-    run = spec(registry.find("heat2d"), shape=(6, 5), steps=4)
-    return Workshop(tmp_path_factory.mktemp("runs")).make(run, SERIAL)
-
-
-@pytest.fixture
-def pair(reference, tmp_path) -> tuple[Made, Made]:
-    """Return two copies of that run, to be changed."""
-    copies = [shutil.copytree(reference.folder, tmp_path / name) for name in ("a", "b")]
-    return replace(reference, folder=copies[0]), replace(reference, folder=copies[1])
-
-
-def put(made: Made, name: str, place: object, value: object) -> None:
-    with h5py.File(made.folder / "fields.h5", "r+") as file:
-        file[name][place] = value
-
-
-def test_equal_runs_are_the_same(pair):
-    assert compare(*pair).is_same
-
-
-NAN = np.array([0x7FF8000000000000, 0x7FF8000000000001], np.uint64).view(np.float64)
-
-
-@pytest.mark.parametrize(("one", "other"), [(0.0, -0.0), NAN, (1.0, 1.0 + 2**-52)])
-def test_every_bit_of_a_field_counts(pair, one, other):
-    for made, value in zip(pair, (one, other), strict=True):
-        put(made, "u", (1, 3, 4), value)
-        put(made, "u", (2, 5), value)
-    [found] = compare(*pair).fields
-    assert (found.field, found.step, found.previous, found.shape) == ("u", 2, 0, (6, 5))
-    assert found.first == (3, 4)
-    assert len(found.cells) == 1  # those of the first snapshot that differs
-    assert (found.reference.tobytes(), found.value.tobytes()) == (
-        np.float64(one).tobytes(),
-        np.float64(other).tobytes(),
-    )
-
-
-def test_the_same_nan_is_the_same(pair):
-    for made in pair:
-        put(made, "u", (1, 3, 4), NAN[1])
-    assert compare(*pair).is_same
-
-
-def test_measures_are_compared_as_text(pair):
-    file = pair[1].folder / "diagnostics.csv"
-    lines = file.read_text().splitlines()
-    step, *rest, last = lines[2].split(",")
-    changed = repr(float(last) * (1 + 1e-15))
-    file.write_text("\n".join([*lines[:2], ",".join([step, *rest, changed]), *lines[3:]]) + "\n")
-    put(pair[1], "max", 1, float(changed))  # the file of the fields has them too
-    [found] = compare(*pair).numbers
-    assert (found.kind, found.what) == ("measure", "max at step 2")
-    assert (found.reference, found.value) == (last, changed)
-    assert 1e-16 < found.relative < 3e-15
-
-
-def test_errors_against_the_exact_solution_are_compared(pair):
-    assert pair[1].report is not None
-    errors = {"u": {**pair[1].report.errors["u"], "rms": 0.25}}
-    [found] = compare(
-        pair[0], replace(pair[1], report=replace(pair[1].report, errors=errors))
-    ).numbers
-    assert (found.kind, found.what, found.value) == ("error", "rms error of u", "0.25")
-
-
-def test_coordinates_are_compared(pair):
-    put(pair[1], "y", 2, 7.0)
-    [found] = compare(*pair).numbers
-    assert (found.kind, found.what, found.value) == ("file", "y[2]", "7.0")
-
-
-def test_particles_are_compared(tmp_path):
-    run = spec(USER / "resumable.py", steps=4)
-    made = Workshop(tmp_path).make(run, SERIAL)
-    other = replace(made, folder=shutil.copytree(made.folder, tmp_path / "other"))
-    put(other, "swarm_x", 10, 0.5)  # of nine in each of the outputs at the steps 0, 2, 4
-    [found] = compare(made, other).numbers
-    assert (found.kind, found.what, found.value) == ("file", "swarm_x[10] at step 2", "0.5")
-
-
 def field(*cells: tuple[int, ...], step: int = 1, relative: float = 0.1) -> Comparison:
     """Return a difference of these cells on a grid of 24 x 20."""
     one = np.float64(1.0)
@@ -224,18 +132,32 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_causes(name, reference):
+def test_causes(name):
     combination, comparison, expected = CASES[name]
     blocks = Decomposition.plan((24, 20), combination.ranks)
     made = Made(combination, Path())
-    assert explain.cause(Finding(reference, made, comparison, blocks)) == expected
+    assert explain.cause(Finding(REFERENCE, made, comparison, blocks)) == expected
 
 
-def test_a_poisoned_run_tells_that_the_halo_was_never_set(reference):
+def test_a_poisoned_run_tells_that_the_halo_was_never_set():
     blocks = Decomposition.plan((24, 20), 4)
-    finding = Finding(reference, Made(FOUR, Path()), field(*BORDER), blocks)
+    finding = Finding(REFERENCE, Made(FOUR, Path()), field(*BORDER), blocks)
     assert explain.cause(finding, halo_is_unset=True) == explain.UNSET_HALO
     assert explain.cause(replace(finding, is_gone=True)) == explain.TILES
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_without_mpi(given, monkeypatch, capsys):
+    def missing(_: int) -> list[str]:
+        raise ConfigError("there is no mpi4py")
+
+    monkeypatch.setattr("parcompute.comm.mpiexec.mpiexec_command", missing)
+    if given:
+        with pytest.raises(ConfigError, match="no mpi4py"):
+            verify._engines(parse(["+exp=heat2d", "--engines=mpi"]))
+    else:
+        assert verify._engines(parse(["+exp=heat2d"])) == ("serial", "multiprocessing")
+        assert capsys.readouterr().out == "without the engine mpi: there is no mpi4py\n"
 
 
 def test_runs_that_are_made():
@@ -347,10 +269,10 @@ class Prepared(Workshop):
         return [self._of[combination] for _, combination in wanted]
 
 
-def test_runs_that_fail_and_that_are_refused(reference):
+def test_runs_that_fail_and_that_are_refused():
     refused = Made(FOUR, Path("no"), error=ConfigError("too small"), failure="too small")
     failed = Made(POISONED, Path("no"), error=RankError(1, "boom"), failure="boom")
-    session = Session(Prepared([reference, refused, failed]), spec(USER / "wrong_sum.py"))
+    session = Session(Prepared([REFERENCE, refused, failed]), spec(USER / "wrong_sum.py"))
     found = list(session.make([[SERIAL], [FOUR], [POISONED]]))
     assert [text.result(*one) for one in found] == [
         "the reference",
