@@ -146,9 +146,13 @@ def _converged(plan: _Plan, workshop: Workshop) -> int:
     )
     _say("", f"errors against the exact solution ({text.named(combination)}):")
     found = convergence.levels(workshop, runs, combination)
+    order = registry.build(Path(plan.small.path), plan.small.parameters).order
+    remark = convergence.at_different_times(found)
+    if remark:
+        _say(f"no order of convergence: {remark}")
+        return 0 if order is None else 1
     _say(*convergence.table(found))
-    experiment = registry.build(Path(plan.small.path), plan.small.parameters)
-    wrong = convergence.unexpected(found, experiment.order)
+    wrong = convergence.unexpected(found, order)
     _say(*wrong)
     return 1 if wrong else 0
 

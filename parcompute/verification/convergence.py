@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from parcompute.errors import ParcomputeError
-from parcompute.run import registry
+from parcompute.io.reader import Reader
+from parcompute.run import directory, registry
 from parcompute.run.spec import RunSpec
 from parcompute.verification.combinations import Combination
 from parcompute.verification.runs import Workshop
@@ -29,12 +30,15 @@ class Level:
         Cells along each axis.
     steps : int
         Steps made.
+    time : float
+        At which the errors are taken.
     errors : dict
         For each field its largest ("max") and root-mean-square ("rms") error.
     """
 
     shape: tuple[int, ...]
     steps: int
+    time: float
     errors: dict[str, dict[str, float]]
 
 
@@ -75,8 +79,19 @@ def levels(workshop: Workshop, specs: Sequence[RunSpec], combination: Combinatio
         shape = tuple(spec.parameters["shape"])
         if made.report is None:
             raise ParcomputeError(f"The run on {list(shape)} cells failed: {made.failure}")
-        found.append(Level(shape, made.report.steps, made.report.errors))
+        with Reader(made.folder / directory.FIELDS) as reader:
+            time = float(reader.contents.times[-1])
+        found.append(Level(shape, made.report.steps, time, made.report.errors))
     return found
+
+
+def at_different_times(found: Sequence[Level]) -> str:
+    """Return a sentence if the errors cannot be compared, else ""."""
+    times = [level.time for level in found]
+    if math.isclose(min(times), max(times), rel_tol=_SAME_TIME):
+        return ""
+    ends = ", ".join(f"{time:.6g}" for time in times)
+    return f"the runs end at the times {ends}; dt must follow from the parameters alone"
 
 
 def observed(coarse: float, fine: float) -> float | None:

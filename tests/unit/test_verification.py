@@ -241,7 +241,7 @@ def test_grids_of_the_convergence():
 
 
 def level(factor: int, rms: float) -> convergence.Level:
-    return convergence.Level((8 * factor,), factor, {"u": {"max": 2 * rms, "rms": rms}})
+    return convergence.Level((8 * factor,), factor, 1.0, {"u": {"max": 2 * rms, "rms": rms}})
 
 
 def test_order_of_convergence():
@@ -252,6 +252,40 @@ def test_order_of_convergence():
     assert "is 2.000, but the experiment says 3" in sentence
     last = convergence.table(found)[-1].split()
     assert last == ["32", "4", "u", "2.200e-03", "2.000", "1.100e-03", "2.000"]
+
+
+LATE = '''
+from dataclasses import dataclass
+
+import parcompute as pc
+
+
+@dataclass
+class Late(pc.Experiment):
+    """Knows its time step only when it is set up."""
+
+    shape: tuple[int] = (4,)
+    steps: int = 2
+
+    def setup(self, comm):
+        self.u = pc.Grid(self.shape, comm=comm).field("u")
+        self.dt = 1 / self.shape[0]
+
+    def step(self):
+        pass
+
+    def exact(self, time):
+        return {"u": lambda x: 0 * x}
+'''
+
+
+def test_errors_at_different_times_have_no_order(tmp_path):
+    (tmp_path / "late.py").write_text(LATE)
+    runs = convergence.refined(spec(tmp_path / "late.py", shape=[4]))
+    assert not isinstance(runs, str)
+    found = convergence.levels(Workshop(tmp_path), runs, SERIAL)
+    assert "end at the times 0.5, 0.25, 0.125;" in convergence.at_different_times(found)
+    assert convergence.at_different_times([level(1, 0.1), level(2, 0.1)]) == ""
 
 
 def test_errors_without_an_order():
