@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
@@ -124,8 +125,8 @@ def _title(spec: RunSpec) -> str:
     from parcompute.run import registry
 
     steps = registry.build(Path(spec.path), spec.parameters).steps
-    shape = " x ".join(map(str, spec.parameters.get("shape") or ()))
-    cells = f"{shape} cells, " if shape else ""
+    shape = spec.parameters.get("shape")
+    cells = f"{' x '.join(map(str, shape))} cells, " if isinstance(shape, list | tuple) else ""
     every = spec.output.every
     return f"{spec.name}: {cells}{steps} steps, output every {every or steps} steps"
 
@@ -158,6 +159,7 @@ def _converged(plan: _Plan, workshop: Workshop) -> int:
 
 
 def _say(*lines: str) -> None:
-    """Print lines at once: a row is shown when its run has ended."""
+    """Print lines at once: a row is shown when its run has ended, if anybody still reads."""
     for line in lines:
-        print(line, flush=True)
+        with suppress(BrokenPipeError):
+            print(line, flush=True)

@@ -48,8 +48,8 @@ def refined(spec: RunSpec) -> list[RunSpec] | str:
     time = experiment.steps * experiment.dt
     if not experiment.exact(time):
         return "the experiment has no exact solution for these parameters"
-    if "shape" not in spec.parameters:
-        return "the experiment has no parameter 'shape' that could be refined"
+    if not isinstance(spec.parameters.get("shape"), list | tuple):
+        return "the experiment has no parameter 'shape', cells along each axis, to be refined"
     runs = []
     for factor in _FACTORS:
         shape = [factor * n for n in spec.parameters["shape"]]
