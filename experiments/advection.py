@@ -90,6 +90,9 @@ class Advection(pc.Experiment):
     def dt(self):
         return self.cfl / sum(v * n for v, n in zip(self.wind, self.shape, strict=True))
 
+    def reduced(self):
+        return {"shape": (48, 40), "steps": 20}
+
     def setup(self, comm):
         grid = pc.Grid(self.shape, [(0, 1), (0, 1)], comm=comm, periods=True, units="m")
         self.u, self.stage1, self.stage2 = (

@@ -48,6 +48,9 @@ class Heat3D(pc.Experiment):
     def dt(self):
         return 3 * self.r / (self.alpha * sum(n**2 for n in self.shape))
 
+    def reduced(self):
+        return {"shape": (24, 20, 16), "steps": 20}
+
     def setup(self, comm):
         grid = pc.Grid(self.shape, [(0.0, 1.0)] * 3, comm=comm, units="m")
         self.u = grid.field("u", boundary=pc.Reflecting(), units="K", long_name="temperature")

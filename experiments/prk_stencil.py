@@ -47,6 +47,9 @@ class PrkStencil(pc.Experiment):
         if not 1 <= self.radius <= 8:
             raise pc.ConfigError(f"experiment.radius must be from 1 to 8, got {self.radius}.")
 
+    def reduced(self):
+        return {"shape": (64, 56), "steps": 20}
+
     def setup(self, comm):
         grid = pc.Grid(self.shape, comm=comm)
         self.source = grid.field("source", halo=self.radius, boundary=pc.Extrapolating(1))

@@ -104,6 +104,9 @@ class Wave(pc.Experiment):
     def dt(self):
         return self.cfl * self.spacing / max(self.speeds)
 
+    def reduced(self):
+        return {"shape": tuple(min(n, 48) for n in self.shape), "steps": 20}
+
     def setup(self, comm):
         height, *lengths = (n * self.spacing for n in self.shape)
         walls = [(0.0, -height), *((0.0, length) for length in lengths)]

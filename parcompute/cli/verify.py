@@ -133,7 +133,6 @@ def _title(spec: RunSpec) -> str:
 
 def _converged(plan: _Plan, workshop: Workshop) -> int:
     """Print errors and orders on finer and finer grids; return 1 if they are not as they should."""
-    from parcompute.run import registry
     from parcompute.verification import convergence, text
     from parcompute.verification.combinations import Combination
 
@@ -147,7 +146,7 @@ def _converged(plan: _Plan, workshop: Workshop) -> int:
     )
     _say("", f"errors against the exact solution ({text.named(combination)}):")
     found = convergence.levels(workshop, runs, combination)
-    order = registry.build(Path(plan.small.path), plan.small.parameters).order
+    order = convergence.expected_order(plan.small)
     remark = convergence.at_different_times(found)
     if remark:
         _say(f"no order of convergence: {remark}")

@@ -17,6 +17,7 @@ from parcompute.verification.runs import Workshop
 
 _FACTORS = (1, 2, 4)  # cells along an axis, of the grids
 _SAME_TIME = 1e-6  # relative difference of the times at which errors are taken
+_MOST_UPDATES = 5e8  # of cells, on the finest grid: some seconds
 _TOLERANCE = 0.05  # relative, of the order
 
 
@@ -60,9 +61,20 @@ def refined(spec: RunSpec) -> list[RunSpec] | str:
             return (
                 f"no number of steps of {dt:.4g} on {factor} times finer grids ends at {time:.4g}"
             )
+        if steps * math.prod(shape) > _MOST_UPDATES:
+            return f"{steps} steps on {shape} cells take too long; a smaller experiment.shape helps"
         parameters["steps"] = steps
         runs.append(replace(spec, parameters=parameters, output=replace(spec.output, every=0)))
     return runs
+
+
+def expected_order(spec: RunSpec) -> float | None:
+    """Return `Experiment.order`, unless that is a parameter, which may mean anything."""
+    return (
+        None
+        if "order" in spec.parameters
+        else registry.build(Path(spec.path), spec.parameters).order
+    )
 
 
 def levels(workshop: Workshop, specs: Sequence[RunSpec], combination: Combination) -> list[Level]:

@@ -240,6 +240,18 @@ def test_grids_of_the_convergence():
     assert "no exact solution" in convergence.refined(spec(USER / "wrong_sum.py"))
 
 
+def test_a_grid_that_takes_too_long_is_not_refined():
+    found = convergence.refined(spec(registry.find("heat2d"), shape=[400, 400], steps=100))
+    assert (
+        found == "1600 steps on [1600, 1600] cells take too long; a smaller experiment.shape helps"
+    )
+
+
+def test_order_of_an_experiment():
+    assert convergence.expected_order(spec(registry.find("heat2d"))) == 2
+    assert convergence.expected_order(spec(registry.find("wave"), order=8)) is None
+
+
 def level(factor: int, rms: float) -> convergence.Level:
     return convergence.Level((8 * factor,), factor, 1.0, {"u": {"max": 2 * rms, "rms": rms}})
 
