@@ -105,7 +105,8 @@ class Wave(pc.Experiment):
         return self.cfl * self.spacing / max(self.speeds)
 
     def reduced(self):
-        return {"shape": tuple(min(n, 48) for n in self.shape), "steps": 20}
+        shape = tuple(min(n, 48) for n in self.shape)
+        return {"shape": shape, "absorbing": min(self.absorbing, 12), "steps": 20}
 
     def setup(self, comm):
         height, *lengths = (n * self.spacing for n in self.shape)
