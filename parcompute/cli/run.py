@@ -127,6 +127,7 @@ def _finish(spec: RunSpec, report: Report) -> None:
     if status == "complete" and (folder / directory.FIELDS).exists():
         from parcompute.analysis.preview import draw
 
-        shape = " x ".join(map(str, spec.parameters.get("shape") or ()))
-        draw(folder, f"{spec.name}: {shape} cells" if shape else spec.name)
+        shape = spec.parameters.get("shape")
+        cells = f": {' x '.join(map(str, shape))} cells" if isinstance(shape, list) else ""
+        draw(folder, f"{spec.name}{cells}")
         say(f"{'picture':<14} {directory.PREVIEW}")
