@@ -1,0 +1,1 @@
+"""The workloads of the gallery, each beside a stated peer: ``python -m benchmarks.workloads``."""

@@ -1,0 +1,47 @@
+"""What is measured: experiments, their sizes, and what memory must move for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """An experiment on one size.
+
+    Attributes
+    ----------
+    experiment : str
+        Name of its file.
+    parameters : dict
+        What differs from the defaults.
+    steps : int
+        Steps of one repeat.
+    nbytes : int
+        Bytes that a step must read and write for each cell, each array once.
+    plain : bool
+        Whether `plain` has it in NumPy and mpi4py.
+    goals : dict
+        Least values of columns of the table: "x plain", "of bound", "2 / 1 ranks", "MLUP/s".
+    """
+
+    experiment: str
+    parameters: dict[str, Any]
+    steps: int
+    nbytes: int
+    plain: bool = True
+    goals: dict[str, float] = field(default_factory=dict)
+
+
+_GOALS = {"x plain": 10.0, "of bound": 0.8, "2 / 1 ranks": 1.75}
+CASES = {
+    "gray_scott": Case("gray_scott", {"shape": (2048, 2048)}, 40, 32, goals=_GOALS),
+    "life": Case(
+        "life",
+        {"shape": (4096, 4096), "torus": True},
+        64,
+        2,
+        goals={"MLUP/s": 1000.0, "2 / 1 ranks": 1.75},
+    ),
+}
