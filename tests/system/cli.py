@@ -21,7 +21,8 @@ import h5py
 import numpy as np
 
 from parcompute.comm.mpiexec import mpiexec_command
-from tests.helpers import python, run
+from tests.helpers import environment, python, run
+from tests.system.forked import Forks
 
 USER = Path(__file__).parent / "user"
 """``experiments/`` and ``configs/`` as a user has them in the current folder."""
@@ -37,6 +38,8 @@ COMPLETE = {
 }
 """What stands in the directory of a run that has ended well."""
 
+forks = Forks()
+
 launcher = cache(mpiexec_command)
 """Asking MPI which mpiexec is its own takes half a second; the answer does not change."""
 
@@ -49,8 +52,10 @@ def command(*words: object, ranks: int = 0) -> list[str]:
 def parcompute(
     *words: object, cwd: Path, ranks: int = 0, env: Mapping[str, str] | None = None
 ) -> CompletedProcess[str]:
-    """Run parcompute with these arguments."""
-    return run(command(*words, ranks=ranks), cwd=cwd, env=env)
+    """Run parcompute with these arguments, forked (`tests.system.forked`) but under mpiexec."""
+    if ranks:
+        return run(command(*words, ranks=ranks), cwd=cwd, env=env)
+    return forks.run(list(map(str, words)), env=environment() | dict(env or {}), cwd=cwd)
 
 
 def install_user(folder: Path) -> Path:
