@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from tests.ahead import Ahead
+from tests.lasting import Lasting
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -17,6 +19,13 @@ def _ahead(
     ahead = Ahead(request, tmp_path_factory)
     yield ahead
     ahead.end()
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Callable[..., Any]]:
+    """Return what does as `parcompute.launch`, but keeps the ranks for other tests of the module."""
+    with Lasting() as lasting:
+        yield lasting.launch
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,49 +11,52 @@ from tests.unit import on_ranks
 RANKS = [2, 3, 4]
 
 
-def run(function, ranks, *args):
-    """Return the result of each rank; one rank is the serial engine."""
-    return [function(pc.serial(), *args)] if ranks == 1 else pc.launch(function, ranks, args)
+@pytest.fixture(scope="module")
+def run(launch):
+    """Return a function: the result of a function by rank; one rank is the serial engine."""
+    return lambda function, ranks, *args: (
+        [function(pc.serial(), *args)] if ranks == 1 else launch(function, ranks, args)
+    )
 
 
 @pytest.mark.parametrize("ranks", [1, *RANKS])
-def test_exchange_is_numpy_pad(ranks):
+def test_exchange_is_numpy_pad(run, ranks):
     assert run(on_ranks.exchange_like_numpy_pad, ranks, 60) == [60] * ranks
 
 
 @pytest.mark.parametrize("ranks", [1, *RANKS])
-def test_every_boundary_has_the_same_bits_on_any_dims(ranks):
+def test_every_boundary_has_the_same_bits_on_any_dims(run, ranks):
     assert run(on_ranks.boundaries_like_one_rank, ranks, 80) == [80] * ranks
 
 
 @pytest.mark.parametrize("ranks", [1, 3])
-def test_a_wider_halo(ranks):
+def test_a_wider_halo(run, ranks):
     assert run(on_ranks.widened, ranks) == [True] * ranks
 
 
 @pytest.mark.parametrize("ranks", [1, 3])
-def test_global_indexing_is_numpy_indexing(ranks):
+def test_global_indexing_is_numpy_indexing(run, ranks):
     assert run(on_ranks.index_like_numpy, ranks, 40) == [40] * ranks
 
 
 @pytest.mark.parametrize("ranks", [1, 3])
-def test_scatter_and_gather(ranks):
+def test_scatter_and_gather(run, ranks):
     assert run(on_ranks.scatter_and_gather, ranks) == [ranks] * ranks
 
 
-def test_reductions_have_the_same_bits():
+def test_reductions_have_the_same_bits(run):
     (expected,) = run(on_ranks.reductions, 1)
     for ranks in (3, 4):
         assert run(on_ranks.reductions, ranks) == [expected] * ranks
 
 
 @pytest.mark.parametrize("ranks", [1, 3])
-def test_an_exchange_of_many_arrays(ranks):
+def test_an_exchange_of_many_arrays(run, ranks):
     assert run(on_ranks.many_arrays, ranks) == [True] * ranks
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_an_exchange_is_started_and_finished_in_turns(ranks):
+def test_an_exchange_is_started_and_finished_in_turns(run, ranks):
     never, twice = "finish() was called without start()", "start() was called twice"
     for messages in run(on_ranks.misuse, ranks):
         assert all(
@@ -67,27 +70,27 @@ def on_one_rank():
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 4, 5])
-def test_stencils_have_the_same_bits_on_any_dims(ranks, on_one_rank):
-    results = pc.launch(on_ranks.stencils, ranks)[0]
+def test_stencils_have_the_same_bits_on_any_dims(launch, ranks, on_one_rank):
+    results = launch(on_ranks.stencils, ranks)[0]
     assert {number for number, _, _ in results} == set(on_one_rank)
     for number, dims, values in results:
         stencil, shape, periods = on_ranks.STENCIL_CASES[number]
         assert values == on_one_rank[number], (stencil.name, shape, periods, dims)
 
 
-def test_the_numpy_engine_has_the_same_bits_on_ranks(on_one_rank):
-    for number, dims, values in pc.launch(on_ranks.stencils, 3, ("numpy",))[0]:
+def test_the_numpy_engine_has_the_same_bits_on_ranks(launch, on_one_rank):
+    for number, dims, values in launch(on_ranks.stencils, 3, ("numpy",))[0]:
         assert values == on_one_rank[number], (on_ranks.STENCIL_CASES[number], dims)
 
 
 @pytest.mark.parametrize("ranks", [2, 3])
-def test_random_programs_have_the_same_bits_on_any_dims(ranks):
-    results = pc.launch(on_ranks.random_programs, ranks, (range(6),))[0]
+def test_random_programs_have_the_same_bits_on_any_dims(launch, ranks):
+    results = launch(on_ranks.random_programs, ranks, (range(6),))[0]
     assert len(results) > 15
     assert [case for *case, equal in results if not equal] == []
 
 
-def test_what_stencils_reduce_has_the_same_bits():
+def test_what_stencils_reduce_has_the_same_bits(run):
     (expected,) = run(on_ranks.reduced_by_stencils, 1)
     half = np.frombuffer(expected).reshape(-1, 2, 3)
     assert half[:, 0].tobytes() == half[:, 1].tobytes()
