@@ -23,7 +23,7 @@ def _ahead(
 
 @pytest.fixture(scope="module")
 def launch() -> Iterator[Callable[..., Any]]:
-    """Return what does as `parcompute.launch`, but keeps the ranks for other tests of the module."""
+    """Return what does as `parcompute.launch`, on ranks that last for the tests of a module."""
     with Lasting() as lasting:
         yield lasting.launch
 

@@ -9,7 +9,6 @@ import pytest
 
 from parcompute.comm.process.collective import buffer_reductions
 from parcompute.comm.process.collective.ops import Op
-from parcompute.comm.process.launching.job import launch
 from parcompute.errors import CollectiveMismatchError
 from tests.comm import contract, contract_collectives, contract_ops
 
@@ -34,7 +33,7 @@ def sums_in_all_ways(comm):
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 5])
-def test_every_reduction_gives_the_same_bits(ranks):
+def test_every_reduction_gives_the_same_bits(launch, ranks):
     results = launch(sums_in_all_ways, ranks)
     assert {result for rank in results for result in rank} == {results[0][0]}
 
@@ -52,7 +51,7 @@ def with_and_without_sharing_cores(comm):
 
 
 @pytest.mark.parametrize("ranks", [2, 5])
-def test_calls_do_the_same_where_ranks_share_cores(ranks):
+def test_calls_do_the_same_where_ranks_share_cores(launch, ranks):
     launch(with_and_without_sharing_cores, ranks)
 
 
@@ -78,7 +77,7 @@ def much_data(comm):
 
 
 @pytest.mark.parametrize("ranks", [2, 3])
-def test_messages_that_wait_for_their_receivers(ranks):
+def test_messages_that_wait_for_their_receivers(launch, ranks):
     launch(much_data, ranks)
 
 
@@ -130,7 +129,7 @@ def finish(request, got, wanted, words):
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 5])
-def test_many_calls_under_way(ranks):
+def test_many_calls_under_way(launch, ranks):
     launch(many_calls_under_way, ranks, (ranks,))
 
 
@@ -150,7 +149,7 @@ def errors_of_calls_under_way(comm):
     return names
 
 
-def test_errors_of_calls_under_way_are_raised_where_they_are_waited_for():
+def test_errors_of_calls_under_way_are_raised_where_they_are_waited_for(launch):
     assert launch(errors_of_calls_under_way, 2) == [["xx", "xx"]] * 2
 
 
@@ -163,7 +162,7 @@ def other_counts(comm, name, count):
 
 @pytest.mark.parametrize("name", ["Gather", "Scatter", "Allgather", "Alltoall"])
 @pytest.mark.parametrize("count", [1, 3])
-def test_counts_must_agree(name, count):
+def test_counts_must_agree(launch, name, count):
     root = "root=0, " if name in ("Gather", "Scatter") else ""
     calls = rf"{name}\({root}16 bytes\) at .*, rank 1 called {name}\({root}{8 * count} bytes\) at "
     with pytest.raises(CollectiveMismatchError, match=calls):
@@ -180,6 +179,6 @@ def gather_of_other_counts(comm, count):
 @pytest.mark.parametrize(
     ("count", "words"), [(1, "8 bytes shorter"), (3, "24 bytes came for a buffer of 16")]
 )
-def test_uneven_counts_must_fit(count, words):
+def test_uneven_counts_must_fit(launch, count, words):
     with pytest.raises(Exception, match=words):
         launch(gather_of_other_counts, 2, (count,))

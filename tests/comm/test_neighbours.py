@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parcompute.comm.process.launching.job import launch
-
 
 def exchange(comm, dims):
     cart = comm.Create_cart(dims, [True] * len(dims))
@@ -21,6 +19,6 @@ def exchange(comm, dims):
 
 
 @pytest.mark.parametrize("dims", [[1], [1, 1], [2], [2, 1], [2, 2], [3, 1]])
-def test_what_goes_up_comes_from_below(dims):
+def test_what_goes_up_comes_from_below(launch, dims):
     ranks = int(np.prod(dims))
     assert launch(exchange, ranks, (dims,)) == [True] * ranks

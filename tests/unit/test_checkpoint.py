@@ -14,11 +14,11 @@ RANKS = (1, 2, 3)
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory):
+def saved(launch, tmp_path_factory):
     """Return checkpoints of the same arrays, by the number of ranks that saved them."""
     folders = {ranks: tmp_path_factory.mktemp(f"of-{ranks}") for ranks in RANKS}
     for ranks, folder in folders.items():
-        pc.launch(on_saved.write, ranks, (folder, 5))
+        launch(on_saved.write, ranks, (folder, 5))
     return {ranks: checkpoint.path_of(folder, 5) for ranks, folder in folders.items()}
 
 
@@ -26,25 +26,25 @@ def names(path):
     return sorted(entry.name for entry in path.parent.iterdir())
 
 
-def read_by(ranks, paths):
+def read_by(launch, ranks, paths):
     def all_of(comm):
         return [on_saved.read(comm, path) for path in paths]
 
-    return pc.launch(all_of, ranks)
+    return launch(all_of, ranks)
 
 
 @pytest.mark.parametrize("ranks", RANKS)
-def test_all_bits_come_back_on_any_number_of_ranks(saved, ranks):
-    assert read_by(ranks, list(saved.values())) == [[True] * len(saved)] * ranks
+def test_all_bits_come_back_on_any_number_of_ranks(launch, saved, ranks):
+    assert read_by(launch, ranks, list(saved.values())) == [[True] * len(saved)] * ranks
 
 
 def test_there_is_nothing_but_the_checkpoint(saved):
     assert {tuple(names(path)) for path in saved.values()} == {("step_000000005.h5",)}
 
 
-def test_rank_0_can_write_for_all(tmp_path):
-    pc.launch(on_saved.write, 3, (tmp_path, 5, "gathered"))
-    assert read_by(2, [checkpoint.path_of(tmp_path, 5)]) == [[True]] * 2
+def test_rank_0_can_write_for_all(launch, tmp_path):
+    launch(on_saved.write, 3, (tmp_path, 5, "gathered"))
+    assert read_by(launch, 2, [checkpoint.path_of(tmp_path, 5)]) == [[True]] * 2
 
 
 def test_it_is_an_ordinary_file(saved):
@@ -53,7 +53,7 @@ def test_it_is_an_ordinary_file(saved):
             assert file[name][...].tobytes() == array.tobytes()
 
 
-def test_the_two_latest_are_kept(tmp_path):
+def test_the_two_latest_are_kept(launch, tmp_path):
     small = {"fields/u": np.arange(6.0)}
 
     def write(comm):
@@ -66,7 +66,7 @@ def test_the_two_latest_are_kept(tmp_path):
         return kept
 
     expected = [[9], [10, 9], [200, 10], [1000, 200]]
-    assert pc.launch(write, 2) == [expected] * 2
+    assert launch(write, 2) == [expected] * 2
 
 
 def test_a_draft_that_a_killed_run_has_left_is_removed(tmp_path):
@@ -80,7 +80,7 @@ def test_a_draft_that_a_killed_run_has_left_is_removed(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(2_500_000,), (5, 500_000), (2, 3, 420_000), (1, 1, 2_500_000)])
-def test_large_arrays_have_a_checksum_for_each_block(tmp_path, shape):
+def test_large_arrays_have_a_checksum_for_each_block(launch, tmp_path, shape):
     whole = {"fields/u": np.random.default_rng(3).normal(size=shape)}
     path = checkpoint.path_of(tmp_path, 1)
 
@@ -94,7 +94,7 @@ def test_large_arrays_have_a_checksum_for_each_block(tmp_path, shape):
         comm.Barrier()
         return right, on_saved.verdict(comm, path, whole)
 
-    first, second = pc.launch(change, 2)
+    first, second = launch(change, 2)
     assert first == second
     assert first[0]
     assert first[1].startswith("the checksum of its block")
@@ -107,8 +107,8 @@ def test_large_arrays_have_a_checksum_for_each_block(tmp_path, shape):
 
 
 @pytest.mark.parametrize("short", [0, 1])
-def test_a_full_disk_costs_no_earlier_checkpoint(tmp_path, short):
-    results = pc.launch(on_saved.fill_the_disk, 2, (tmp_path, short))
+def test_a_full_disk_costs_no_earlier_checkpoint(launch, tmp_path, short):
+    results = launch(on_saved.fill_the_disk, 2, (tmp_path, short))
     assert results[0] == results[1]
     text, left, sound, again = results[0]
     assert text.endswith(".")
@@ -119,7 +119,7 @@ def test_a_full_disk_costs_no_earlier_checkpoint(tmp_path, short):
     assert again
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+def test_a_folder_that_cannot_be_made_is_one_sentence(launch, tmp_path):
     (tmp_path / checkpoint.FOLDER).write_text("a file")
 
     def write(comm):
@@ -127,21 +127,21 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
             on_saved.write(comm, tmp_path, 1)
         return True
 
-    assert pc.launch(write, 2) == [True] * 2
+    assert launch(write, 2) == [True] * 2
 
 
-def test_a_file_cut_anywhere_is_damaged(saved, tmp_path):
+def test_a_file_cut_anywhere_is_damaged(launch, saved, tmp_path):
     data = saved[2].read_bytes()
     lengths = {*range(0, len(data), 331), 1, 7, 8, 9, len(data) - 1, len(data) // 2}
     files = {f"{length}.h5": data[:length] for length in lengths}
-    first, second = pc.launch(on_saved.damage, 2, (tmp_path, files))
+    first, second = launch(on_saved.damage, 2, (tmp_path, files))
     assert first == second
     assert len(first) == len(lengths)
     assert {name for name, verdict in first.items() if verdict in ("right", "wrong")} == set()
     assert all(len(verdict.splitlines()) == 1 for verdict in first.values())
 
 
-def test_a_file_with_holes_is_damaged(saved, tmp_path):
+def test_a_file_with_holes_is_damaged(launch, saved, tmp_path):
     """As after a power failure: the size is right, but some blocks of the disk are zero."""
     data = saved[2].read_bytes()
     files = {}
@@ -149,15 +149,15 @@ def test_a_file_with_holes_is_damaged(saved, tmp_path):
         hole = data[:begin] + bytes(len(data[begin : begin + 512])) + data[begin + 512 :]
         if hole != data:
             files[f"{begin}.h5"] = hole
-    verdicts = pc.launch(on_saved.damage, 2, (tmp_path, files))
+    verdicts = launch(on_saved.damage, 2, (tmp_path, files))
     assert verdicts[0] == verdicts[1]
     assert "wrong" not in verdicts[0].values()
     assert sum(verdict != "right" for verdict in verdicts[0].values()) > len(files) / 2
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_flipped_bit_is_found_or_does_not_matter(tmp_path, seed):
-    first, second = pc.launch(on_saved.flip_bits, 2, (tmp_path, 300, seed))
+def test_a_flipped_bit_is_found_or_does_not_matter(launch, tmp_path, seed):
+    first, second = launch(on_saved.flip_bits, 2, (tmp_path, 300, seed))
     assert first == second
     assert [bit for bit, verdict in first if verdict == "wrong"] == []
     found = [verdict for _, verdict in first if verdict != "right"]
@@ -179,7 +179,7 @@ def test_a_flipped_bit_in_each_value_is_found(tmp_path):
         assert verdict == "the checksum of its block [0, 0] to [8, 8] of 'fields/u' is wrong"
 
 
-def test_what_is_no_checkpoint_is_damaged(saved, tmp_path):
+def test_what_is_no_checkpoint_is_damaged(launch, saved, tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["u"] = [1.0]
     files = {
@@ -187,7 +187,7 @@ def test_what_is_no_checkpoint_is_damaged(saved, tmp_path):
         "text.h5": b"step,time\n0,0.0\n" * 100,
         "fields.h5": (tmp_path / "other.h5").read_bytes(),
     }
-    first, second = pc.launch(on_saved.damage, 2, (tmp_path, files))
+    first, second = launch(on_saved.damage, 2, (tmp_path, files))
     assert first == second
     assert all(verdict.startswith("it cannot be read (") for verdict in first.values()), first
 

@@ -72,7 +72,7 @@ def refused(comm, folder, experiment):
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory):
+def saved(launch, tmp_path_factory):
     """Return a function: where experiments were saved on some ranks, and what they lead to."""
     made = {}
 
@@ -85,7 +85,7 @@ def saved(tmp_path_factory):
             folder = tmp_path_factory.mktemp(f"of-{ranks}")
             for cls in (*EVERY, ByRank):
                 (folder / cls.__name__).mkdir()
-            results = pc.launch(save_all, ranks, (folder,))
+            results = launch(save_all, ranks, (folder,))
             assert results == results[:1] * ranks
             made[ranks] = folder, results[0]
         return made[ranks]
@@ -94,7 +94,7 @@ def saved(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def resumed(saved):
+def resumed(launch, saved):
     """Return a function: what the experiments that were saved on some ranks lead to on others."""
     made = {}
 
@@ -103,7 +103,7 @@ def resumed(saved):
 
     def of(before, after):
         if (before, after) not in made:
-            results = pc.launch(resume_all, after, (saved(before)[0],))
+            results = launch(resume_all, after, (saved(before)[0],))
             assert results == results[:1] * after
             made[before, after] = results[0]
         return made[before, after]
@@ -119,14 +119,14 @@ def test_it_goes_on_as_if_never_interrupted(saved, resumed, before, after, cls):
     assert resumed(before, after)[cls] == expected
 
 
-def test_what_differs_by_rank_is_put_back_on_as_many_ranks(saved):
+def test_what_differs_by_rank_is_put_back_on_as_many_ranks(launch, saved):
     folder, expected = saved(2)
-    results = pc.launch(resume, 2, (folder / "ByRank", ByRank()))
+    results = launch(resume, 2, (folder / "ByRank", ByRank()))
     assert results == [expected[ByRank]] * 2
 
 
-def test_what_differs_by_rank_cannot_go_to_other_ranks(saved):
-    texts = pc.launch(refused, 3, (saved(2)[0] / "ByRank", ByRank()))
+def test_what_differs_by_rank_cannot_go_to_other_ranks(launch, saved):
+    texts = launch(refused, 3, (saved(2)[0] / "ByRank", ByRank()))
     assert texts == texts[:1] * 3
     assert texts[0] == (
         "The attributes sum, only of the experiment differ from rank to rank, so that the run can "
@@ -134,7 +134,7 @@ def test_what_differs_by_rank_cannot_go_to_other_ranks(saved):
     )
 
 
-def test_tools_are_left_as_setup_has_made_them(tmp_path):
+def test_tools_are_left_as_setup_has_made_them(launch, tmp_path):
     def both(comm):
         with use(Settings("numpy")):
             first, left_out = save(comm, tmp_path, Tools())
@@ -142,7 +142,7 @@ def test_tools_are_left_as_setup_has_made_them(tmp_path):
         return first == second, left_out
 
     expected = ["function", "lock", "tools"]
-    for same, left_out in pc.launch(both, 2):
+    for same, left_out in launch(both, 2):
         assert same
         assert sorted(set(left_out) - {"sequence"}) == expected
         assert "kernel" not in left_out
@@ -155,7 +155,7 @@ def test_a_parameter_that_the_run_has_not_changed_may_have_a_new_value(saved, tm
     assert len(experiment.history) == STEPS
 
 
-def test_attributes_are_held_once(tmp_path):
+def test_attributes_are_held_once(launch, tmp_path):
     """However many ranks there are: what is the same everywhere stands in the file once."""
 
     def size(comm):
@@ -165,7 +165,7 @@ def test_attributes_are_held_once(tmp_path):
         held = state.capture(comm, experiment, initial)
         return len(held.attributes)
 
-    root, *others = pc.launch(size, 3)
+    root, *others = launch(size, 3)
     assert 100_000 < root < 110_000
     assert max(others) < 1000
 
@@ -195,12 +195,12 @@ def test_user_classes_are_found_again(tmp_path):
         ({"columns": ""}, "has particles/swarm/x, but setup() of"),
     ],
 )
-def test_another_experiment_is_refused(tmp_path, options, text):
+def test_another_experiment_is_refused(launch, tmp_path, options, text):
     def both(comm):
         save(comm, tmp_path, Fields())
         return refused(comm, tmp_path, Fields(**options))
 
-    first, second = pc.launch(both, 2)
+    first, second = launch(both, 2)
     assert first == second
     assert text in first
     assert first.endswith(".")
