@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from tests.ahead import Ahead
 from tests.lasting import Lasting
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # every process would compile parcompute anew
 
 
 @pytest.fixture(scope="module", autouse=True)

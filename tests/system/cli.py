@@ -52,8 +52,8 @@ def command(*words: object, ranks: int = 0) -> list[str]:
 def parcompute(
     *words: object, cwd: Path, ranks: int = 0, env: Mapping[str, str] | None = None
 ) -> CompletedProcess[str]:
-    """Run parcompute with these arguments, forked (`tests.system.forked`) but under mpiexec."""
-    if ranks:
+    """Run parcompute with these arguments; forked unless an import may depend on how it starts."""
+    if ranks or "PYTHONPATH" in (env or {}):
         return run(command(*words, ranks=ranks), cwd=cwd, env=env)
     return forks.run(list(map(str, words)), env=environment() | dict(env or {}), cwd=cwd)
 

@@ -15,11 +15,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryFile
 from threading import Lock
 from typing import IO, Any
 
@@ -50,7 +50,7 @@ class Forks:
         self, words: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float = 60.0
     ) -> subprocess.CompletedProcess[str]:
         """Run ``python -m parcompute WORDS`` as `tests.helpers.run` does."""
-        with TemporaryFile() as out, TemporaryFile() as err:
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             status = self._start(words, env, cwd, out, err)
             with status:
                 pid, code = _ended(status, timeout)
@@ -149,6 +149,7 @@ def _become(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     sys.path[0] = os.getcwd()
+    tempfile.tempdir = None  # so that it is taken from the environment
     sys.argv = ["-m", *request["words"]]
     sys.orig_argv = [sys.executable, "-m", "parcompute", *request["words"]]
     runpy.run_module("parcompute", run_name="__main__", alter_sys=True)

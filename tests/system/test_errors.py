@@ -151,7 +151,6 @@ def test_without_mpi4py_the_remedy_is_named(tmp_path):
 
 
 MPI_ERRORS = {
-    "unknown experiment": (("+exp=heat4d",), ("'heat4d'", "heat2d")),
     "mistyped key": (("+exp=heat2d", "experiment.alhpa=2"), ("alhpa", "alpha")),
     "halo wider than a block": (("+exp=wide",), ("4", "3")),
     "another number of ranks": ((*SMALL, "backend.ranks=3"), ("backend.ranks=3", "2")),

@@ -85,8 +85,8 @@ def test_the_numpy_engine_has_the_same_bits_on_ranks(launch, on_one_rank):
 
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_random_programs_have_the_same_bits_on_any_dims(launch, ranks):
-    results = launch(on_ranks.random_programs, ranks, (range(6),))[0]
-    assert len(results) > 15
+    results = launch(on_ranks.random_programs, ranks, (range(4),))[0]
+    assert len(results) > 12
     assert [case for *case, equal in results if not equal] == []
 
 
