@@ -42,7 +42,7 @@ UNFINISHED = mpi.DOUBLE.Create_vector(3, 1, 4)
         ("ERR_ARG", mpi.DOUBLE.Create_subarray, ([4], [3], [2])),
         ("ERR_GROUP", COMM.Create, (mpi.Group([0, 3], 0),)),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", None),
 )
 def test_refused(error_class, call, arguments):
     with pytest.raises(mpi.Exception) as caught:

@@ -72,7 +72,7 @@ def compiled(tmp_path, source):
         (kernels.seven, {"u": (1, 1, 1)}, False),
         (kernels.diagonal, {"u": (1, 1, 1)}, True),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "name", str(value)),
 )
 def test_radius_and_corners_are_read_from_the_offsets(stencil, radius, corners):
     assert (stencil.formula.radius, stencil.corners) == (radius, corners)
