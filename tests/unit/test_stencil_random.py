@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.timeout(TIMEOUT), pytest.mark.usefixtures("threads_for
 CLOCK = pc.Clock(2, 0.07)
 
 
-@settings(**examples(8))
+@settings(**examples(6))
 @given(
     st.randoms(use_true_random=True),
     st.integers(1, 3),
@@ -58,7 +58,7 @@ def test_any_kernel_on_both_engines(compared, random, ndim, dtypes, sweeps):
     compared(made)
 
 
-@settings(**examples(5))
+@settings(**examples(4))
 @given(st.randoms(use_true_random=True), st.integers(1, 3))
 def test_any_kernel_is_what_python_computes(compared, random, ndim):
     kind = Kind(ndim, tame=False, special=True, python=True, series=False, cells=(0, 2))

@@ -30,7 +30,7 @@ CLOCK = pc.Clock(1, 0.07)
 TYPES = [("float64",), FLOATS, ("float64", "int32", "bool", "float32", "int8", "uint16")]
 
 
-@settings(**examples(7))
+@settings(**examples(5))
 @given(st.randoms(use_true_random=True), st.sampled_from([1, 2, 2, 3]), st.sampled_from(TYPES))
 def test_tiles_of_any_shape(compared, random, ndim, dtypes):
     made = program(random, Kind(ndim, calls=2, dtypes=dtypes, sweeps=SWEEPS))
@@ -45,7 +45,7 @@ def test_tiles_of_any_shape(compared, random, ndim, dtypes):
     compared(made)
 
 
-@settings(**examples(4))
+@settings(**examples(3))
 @given(st.randoms(use_true_random=True), st.integers(1, 3), st.sampled_from(TYPES))
 def test_any_depth_and_any_division_over_calls(compared, random, ndim, dtypes):
     kind = Kind(ndim, calls=2, dtypes=dtypes, series=False, custom=random.random() < 0.3)
