@@ -1,6 +1,7 @@
 """Random kernels: the numba engine equals the numpy engine, and Python, to the last bit.
 
-``PARCOMPUTE_TEST_EXAMPLES=300`` makes so many kernels in each test, other ones in every run.
+``PARCOMPUTE_TEST_EXAMPLES=300`` makes so many kernels in each test, other ones in every run; pytest
+says in the end how many there were, if it runs in one process (``--numprocesses=0``).
 """
 
 from __future__ import annotations
