@@ -47,7 +47,7 @@ def cells():
     client = NotebookClient(
         notebook,
         kernel_name="python3",
-        timeout_func=lambda cell: 1 if cell.source == CELLS[INTERRUPTED] else 60,
+        timeout_func=lambda cell: 2 if cell.source == CELLS[INTERRUPTED] else 60,
         interrupt_on_timeout=True,
         allow_errors=True,
     )

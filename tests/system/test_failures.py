@@ -35,14 +35,6 @@ def of(engine: str, *values: object) -> object:
     return pytest.param(words, ranks, *values, marks=marks, id=name)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _interruptible() -> Iterator[None]:
-    """Have processes that are started meanwhile hear Ctrl-C, also if this one is in background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def assert_failed_soon(done: CompletedProcess[str], folder: Path, rank: int | None) -> None:
     """Assert that a run ended within seconds with one traceback, which names the rank."""
     seconds = time.time() - float((folder / "raised").read_text())

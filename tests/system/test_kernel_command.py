@@ -112,8 +112,9 @@ def test_the_limit_is_the_lower_of_two(tmp_path):
             r"^([\d,]+) MLUP/s .* memory ([\d,]+), arithmetic ([\d,]+)", found["limit"]
         ).groups()
     )
-    assert memory == pytest.approx(1e3 * traffic / 24, rel=0.01)
-    assert arithmetic == pytest.approx(1e3 * rate / 9, rel=0.01)
+    rounded = 0.07  # of rates with one decimal, and of limits without: much on a busy machine
+    assert memory == pytest.approx(1e3 * traffic / 24, abs=1e3 * rounded / 24)
+    assert arithmetic == pytest.approx(1e3 * rate / 9, abs=1e3 * rounded / 9)
     assert limit == min(memory, arithmetic)
 
 
