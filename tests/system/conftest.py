@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.cli import Made, Workshop, install_user, parcompute, run_directories
+from tests.helpers import run
+from tests.system.cli import Made, Workshop, command, install_user, run_directories
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,7 +30,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Return the run that a newcomer makes, in an empty folder."""
     folder = tmp_path_factory.mktemp("first")
-    done = parcompute("run", "+exp=heat2d", cwd=folder)
+    done = run(command("run", "+exp=heat2d"), cwd=folder)
     assert done.returncode == 0, done.stderr
     [made] = run_directories(folder)
     return Made(made, done)
