@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -52,8 +53,11 @@ def command(*words: object, ranks: int = 0) -> list[str]:
 def parcompute(
     *words: object, cwd: Path, ranks: int = 0, env: Mapping[str, str] | None = None
 ) -> CompletedProcess[str]:
-    """Run parcompute with these arguments; forked unless an import may depend on how it starts."""
-    if ranks or "PYTHONPATH" in (env or {}):
+    """Run parcompute with these arguments; forked unless an import may depend on how it starts.
+
+    On other systems than Linux a process that has imported so much may not be forked.
+    """
+    if ranks or "PYTHONPATH" in (env or {}) or sys.platform != "linux":
         return run(command(*words, ranks=ranks), cwd=cwd, env=env)
     return forks.run(list(map(str, words)), env=environment() | dict(env or {}), cwd=cwd)
 
