@@ -96,8 +96,7 @@ def _compiled(name: str, *arrays: NDArray[Any]) -> ExactSum:
     """Return the sum of what the kernel `name` makes of arrays of one shape, by all threads."""
     operands = _with_rows(arrays)
     kernel = _kernel(name, operands[0].dtype.name)
-    size = operands[0].size
-    threads = max(1, min(settings.current().threads, size // _PIECE))
+    threads = max(1, min(settings.current().threads, operands[0].size // _PIECE))
     words = np.zeros((threads, WORDS), np.int64)
     if threads == 1:
         _call(kernel, operands, words[0])
@@ -108,9 +107,7 @@ def _compiled(name: str, *arrays: NDArray[Any]) -> ExactSum:
             _call(kernel, [array[begin:end] for array in operands], words[thread])
 
         team(threads).run(work, len(operands[0]))
-    total = functools.reduce(operator.add, map(ExactSum, words))
-    total.words[COUNT] = size
-    return total
+    return functools.reduce(operator.add, map(ExactSum, words))
 
 
 def _with_rows(arrays: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from parcompute.native import IMPORTS
 from parcompute.reductions.accumulator import (
+    COUNT,
     LIMBS,
     MINUS_INFINITY,
     NANS,
@@ -107,6 +108,7 @@ def note_zeros(values, first, count, limbs):
 @njit
 def exact_add(values, first, count, limbs):
     # the values are used up
+    limbs[{COUNT}] += np.int64(count)
     for start in range(first, first + count, u64({CHUNK})):
         size = min(u64({CHUNK}), first + count - start)
         largest = magnitude(values, start, size)
@@ -180,6 +182,7 @@ def add_products(high, low, count, limbs):
         exact_add(high, u64(0), count, limbs)
         split_add(low, u64(0), count, magnitude(low, u64(0), count), limbs)
         return
+    limbs[{COUNT}] += np.int64(count)
     for j in range(count):
         make_room(np.int64(2), limbs)
         limbs[{NONZERO}] += 1

@@ -127,7 +127,7 @@ def test_reductions_of_any_numbers(numbers, columns):
 
 
 def reduced_by_python(cells):
-    """Return the largest, the smallest (of zeros the positive) and the rounded sum."""
+    """Return the largest, the smallest (of zeros the positive) and the rounded sum (-0 of -0)."""
     with np.errstate(invalid="ignore"):
         special = float(cells[~np.isfinite(cells)].sum())
     finite = sum(map(Fraction, cells[np.isfinite(cells)].tolist()))
@@ -136,6 +136,8 @@ def reduced_by_python(cells):
         assert not np.isfinite(cells).all() or total == pytest.approx(total)
     except OverflowError:
         total = math.inf if finite > 0 else -math.inf
+    if not cells.any() and np.signbit(cells).all():
+        total = -0.0
     return [cells.max() + 0.0, cells.min() + 0.0, special if special else total]
 
 
