@@ -84,6 +84,7 @@ def test_mpiexec_of_the_library_in_use():
 
 def test_without_mpi_the_remedy_is_named(monkeypatch):
     monkeypatch.setattr(mpiexec, "_ASK", "import no_such_mpi4py")
+    monkeypatch.setattr(mpiexec, "mpi_library", mpiexec.mpi_library.__wrapped__)  # not remembered
     with pytest.raises(ConfigError, match=r"no_such_mpi4py.*pip install"):
         mpiexec.mpiexec_command(2)
 
