@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parcompute.box import Box
+from parcompute.box import Box, Index
 from parcompute.io.reader import Contents, Reader
 from parcompute.run import directory
 
 _MOST_PIXELS = 1200  # along an axis; larger snapshots are thinned out
 _ROW = 4.6  # inches
 _LOPSIDED = 5  # one sign this many times larger than the other is no wave about zero
+_NARROW = 8  # cells across; a map of fewer shows nothing that a curve does not
 
 
 def load_matplotlib() -> None:
@@ -26,8 +27,9 @@ def load_matplotlib() -> None:
 def draw(folder: Path, title: str) -> None:
     """Write ``preview.png`` of the run in `folder`.
 
-    Two-dimensional fields are shown as maps, one-dimensional ones as curves, and of
-    three-dimensional ones the middle plane of the slowest axis.
+    Two-dimensional fields are shown as maps, one-dimensional ones as curves, of
+    three-dimensional ones the middle plane of the slowest axis, and of strips that are a few rows
+    wide the middle row.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -57,11 +59,16 @@ def draw(folder: Path, title: str) -> None:
 def _plane(reader: Reader, name: str, index: int) -> NDArray[Any]:
     """Read the cells that are shown, and no others."""
     whole = Box.of_shape(reader.contents.shape)
-    if len(whole.stop) < 3:
+    if not _is_cut(whole.stop):
         return reader.read(name, index)
-    middle = whole.stop[0] // 2
-    block = reader.read(name, index, Box((middle, 0, 0), (middle + 1, *whole.stop[1:])))
-    return block.reshape(block.shape[1:])
+    middle, rest = whole.stop[0] // 2, whole.stop[1:]
+    block = reader.read(name, index, Box((middle, *(0 for _ in rest)), (middle + 1, *rest)))
+    return block.reshape(rest)
+
+
+def _is_cut(shape: Index) -> bool:
+    """Return whether only the middle of the first axis is shown: of volumes and narrow strips."""
+    return len(shape) == 3 or (len(shape) == 2 and shape[0] <= _NARROW < shape[1])
 
 
 def _drawable(values: NDArray[Any]) -> NDArray[Any]:
@@ -119,9 +126,10 @@ def _range(pair: list[NDArray[Any]]) -> tuple[float, float]:
 
 def _time(contents: Contents, index: int) -> str:
     text = f"time {contents.times[index]:.4g}{_unit(contents, 'time')}"
-    if len(contents.shape) == 3:
-        middle = contents.axes["z"][contents.shape[0] // 2]
-        text += f", z = {middle:.4g}{_unit(contents, 'z')}"
+    if _is_cut(contents.shape):
+        axis = next(iter(contents.axes))
+        middle = contents.axes[axis][contents.shape[0] // 2]
+        text += f", {axis} = {middle:.4g}{_unit(contents, axis)}"
     return text
 
 

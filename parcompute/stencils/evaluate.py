@@ -6,6 +6,7 @@ import ast
 import inspect
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -263,7 +264,7 @@ class _Evaluator:
         function = self.value(node.func)
         if inspect.isfunction(function) and functions.known(function, functions.ALL) is None:
             return self._inlined(node, function)
-        if node.keywords:
+        if node.keywords and not (function is zip or function is enumerate):
             raise self._foreign(node)
         operation = functions.known(function, functions.FUNCTIONS)
         if operation is not None:
@@ -383,10 +384,8 @@ class _Evaluator:
             raise self.source.error(
                 node, f"'{ast.unparse(node.func)}' is a stencil; call a function without @stencil."
             )
-        if not (
-            functions.known(function, functions.CONSTANT)
-            or getattr(function, "__module__", "") == "math"
-        ):
+        compute = functions.known(function, functions.CONSTANT)
+        if compute is None and getattr(function, "__module__", "") != "math":
             raise self._foreign(node)
         values = self._spread(node.args)
         if function is sum and len(values) == 1:
@@ -395,4 +394,5 @@ class _Evaluator:
                 return self._fold(node, "add", [0, *(self._checked(node, p) for p in parts)])
         if any(isinstance(v, Node | Field | Reduction) for v in values):
             raise self.source.error(node, f"'{ast.unparse(node)}' must be of constants.")
-        return self._computed(node, function, values)
+        keywords = {k.arg: self.value(k.value) for k in node.keywords if k.arg}
+        return self._computed(node, partial(compute or function, **keywords), values)

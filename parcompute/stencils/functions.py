@@ -76,8 +76,15 @@ REDUCTIONS: dict[Any, str] = {
     language.reduce_sum: "sum",
 }
 PLACES: dict[Any, str] = {language.index: "index", language.position: "position"}
-CONSTANT: dict[Any, bool] = dict.fromkeys((range, len, sum, reversed, enumerate, zip), True)
-"""Builtins that are called with constants only, while the stencil is read."""
+
+
+def _zipped(*parts: Any, strict: bool = False) -> tuple[Any, ...]:
+    """Return what zip yields, so that it says at once whether the parts are of one length."""
+    return tuple(zip(*parts, strict=strict))
+
+
+CONSTANT: dict[Any, Any] = {f: f for f in (range, len, sum, reversed, enumerate)} | {zip: _zipped}
+"""Builtins that are called with constants while the stencil is read, and what computes them."""
 
 ALL: dict[Any, Any] = {**FUNCTIONS, **CASTS, **REDUCTIONS, **PLACES, **CONSTANT}
 

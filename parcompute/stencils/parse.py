@@ -137,11 +137,17 @@ class Reader:
                 raise self.source.error(
                     value, f"field '{result.name}' needs offsets: write {result.name}[{zeros}]."
                 )
-            if not isinstance(result, Node | Reduction | bool | int | float):
+            if not self._is_result(result):
                 raise self.source.error(value, "it must return numbers, the new values of a cell.")
         if not self.state.depth:
             self.state.returned = places
         return results
+
+    def _is_result(self, value: Any) -> bool:
+        """Return whether this may be returned: numbers, by helper functions also tuples of them."""
+        if isinstance(value, tuple) and self.state.depth:
+            return all(map(self._is_result, value))
+        return isinstance(value, Node | Reduction | bool | int | float)
 
     def _assign(self, statement: ast.stmt) -> None:
         match statement:

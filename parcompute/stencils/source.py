@@ -78,12 +78,14 @@ class Source:
 
     @cached_property
     def assigned(self) -> set[str]:
-        """Names that the function assigns."""
-        return {
-            n.id
-            for n in ast.walk(self.tree)
-            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-        }
+        """Names that the function assigns, without those of comprehensions."""
+        loops = [n for n in ast.walk(self.tree) if isinstance(n, ast.comprehension)]
+        return _stored(self.tree) - {name for loop in loops for name in _stored(loop.target)}
+
+
+def _stored(tree: ast.AST) -> set[str]:
+    names = (n for n in ast.walk(tree) if isinstance(n, ast.Name))
+    return {n.id for n in names if isinstance(n.ctx, ast.Store)}
 
 
 @dataclass(frozen=True)

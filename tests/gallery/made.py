@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import yaml
 
 import parcompute as pc
 from parcompute.comm import Communicator
@@ -21,6 +22,22 @@ def made(name: str, comm: Communicator | None = None, **parameters: Any) -> Any:
     return experiment
 
 
+def of_config(config: str, **changes: Any) -> Any:
+    """Return the experiment of ``configs/exp/CONFIG.yaml`` with some parameters changed."""
+    text = yaml.safe_load((ROOT / "configs" / "exp" / f"{config}.yaml").read_text())
+    name = text["defaults"][0]["/experiment"]
+    parameters = {**text.get("experiment", {}), **changes}
+    return registry.build(ROOT / "experiments" / f"{name}.py", parameters)
+
+
+def solved(experiment: Any) -> Any:
+    """Set an experiment up on one rank and make all its steps, without time tiles."""
+    with use(Settings(time_tile=1)):
+        experiment.setup(pc.serial())
+        advance(experiment, experiment.steps)
+    return experiment
+
+
 def advance(experiment: Any, steps: int) -> None:
     """Make so many steps, as the driver does between two outputs."""
     experiment.advance(steps)
@@ -32,6 +49,13 @@ def error(experiment: Any, field: str = "u") -> float:
     u = experiment.fields()[field]
     exact = experiment.exact(experiment.steps * experiment.dt)[field]
     return float(np.sqrt(np.mean((u.owned - exact(*u.coordinates_local())) ** 2)))
+
+
+def mean_error(experiment: Any, field: str) -> float:
+    """Return the mean of |u - exact|, the L1 error per volume, by NumPy alone."""
+    u = experiment.fields()[field]
+    exact = experiment.exact(experiment.steps_done * experiment.dt)[field]
+    return float(np.mean(np.abs(u.owned - exact(*u.coordinates_local()))))
 
 
 def refused(name: str, **parameters: Any) -> str:

@@ -13,6 +13,10 @@ SMALL = {
         {"shape": (18, 15), "steps": 7},
         {"shape": (9, 20), "steps": 6, "profile": "disc"},
     ],
+    "euler2d": [
+        {"shape": (16, 18), "steps": 8, "meeting": (0.4, 0.6)},
+        {"shape": (17, 11), "steps": 7, "walls": ("closed", "periodic")},
+    ],
     "gray_scott": [{"shape": (33, 26), "steps": 20}, {"shape": (9, 12, 11), "steps": 8}],
     "heat1d": [{"shape": (31,), "steps": 30}],
     "heat2d": [{"shape": (13, 18), "steps": 20}, {"shape": (12, 11), "walls": "reflecting"}],

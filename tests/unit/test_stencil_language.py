@@ -41,6 +41,10 @@ def scaled(x, by=2.0):
     x = x * by
     return x
 
+def pairs(f):
+    inner = f[0], f[1]
+    return inner, 1
+
 def laplace(f, width):
     total = -2 * f[0]
     for side in (-width, width):
@@ -154,6 +158,8 @@ def check_place(error, tmp_path, line, role="in stencil 'f'"):
         ("def f(u):\n    return sum(u[k] for k in range(3) if k)", 2, "is not part of the stencil"),
         ("def f(u):\n    return sum(k for k in u[0])", 2, "is not part of the stencil language"),
         ("def f(u):\n    return sum(a for a, b in (1, 2)) * u[0]", 2, "is not part of the stencil"),
+        ("def f(u):\n    a = [(1, 2)]\n    return u[0], a", 3, "must return numbers"),
+        ("def f(u):\n    a = zip((1, 2), (3,), strict=True)\n    return u[0]", 2, "is shorter"),
         ("def f(u):\n    if u:\n        return u[0]\n    return 1", 2, "'u' is not a condition"),
         (
             "def f(u):\n    if u[0] > 1:\n        a = 1\n    return a * u[0]",
@@ -356,6 +362,9 @@ def computed(stencil):
         ("return sum(k * u[0] for k in range(4))", [6, 12, 18, 24]),
         ("a, b = [u[k] for k in (0, 1)]; k = 2; return a + k * b", [5, 8, 11, 6]),
         ("return sum(w * u[k] for k, w in enumerate([2, 3]))", [8, 13, 18, 11]),
+        ("return sum([a - b for a, b in zip((u[0], u[1]), (1, 2), strict=True)])", [0, 2, 4, 2]),
+        ("return sum([mask * u[0] for mask in (1, 2)]) + 0 * mask", [3, 6, 9, 12]),
+        ("(a, b), c = pairs(u); return a + 10 * b + 100 * c", [121, 132, 143, 114]),
         # if
         (
             "if u[0] > 2:\n        a = 1\n    elif u[0] > 1:\n        a = 2\n    else:\n"
