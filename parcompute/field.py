@@ -75,6 +75,9 @@ class Field:
         "centre" or "face" for each axis; default centres.
     units, long_name : str
         Written to files and pictures.
+    missing : float, optional
+        A value that stands for none, such as the height of waves on land: files say so
+        (``missing_value``), xarray reads NaN, and pictures leave it out.
 
     Attributes
     ----------
@@ -108,6 +111,7 @@ class Field:
         at: tuple[str, ...] | None = None,
         units: str = "",
         long_name: str = "",
+        missing: float | None = None,
     ) -> None:
         check_width(grid.decomposition, halo)
         self.grid = grid
@@ -118,6 +122,7 @@ class Field:
         self.sides = resolve(boundary, grid.periods)
         self.units = units
         self.long_name = long_name or name
+        self.missing = missing
         self.ghosts = self._filler(halo)
         self.padded: NDArray[Any] = self._zeros(halo)
         self._spare: NDArray[Any] | None = None

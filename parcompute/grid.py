@@ -157,6 +157,7 @@ class Grid:
         at: Place = "centre",
         units: str = "",
         long_name: str = "",
+        missing: float | None = None,
     ) -> Field:
         """Return a new field of zeros on this grid; see `Field` for the parameters."""
         from parcompute.field import Field
@@ -171,6 +172,7 @@ class Grid:
             at=places(at, self.ndim),
             units=units,
             long_name=long_name,
+            missing=missing,
         )
 
     def exchanger(

@@ -130,7 +130,7 @@ class RiemannProblem:
             head = tail = u - c * sqrt((g + 1) / (2 * g) * ratio + (g - 1) / (2 * g))
         else:
             head, tail = u - c, sign * self.u - c * ratio ** ((g - 1) / (2 * g))
-        sound = np.clip(2 / (g + 1) * (c + (g - 1) / 2 * (u - s)), 1e-300, None)  # in the fan
+        sound = np.clip(2 / (g + 1) * (c + (g - 1) / 2 * (u - s)), 0.0, c)  # in the fan
         fan = (sound / c) ** (2 / (g - 1))
         inside, outside = s >= tail, s <= head
         rho = np.where(inside, rho_in, np.where(outside, state.rho, state.rho * fan))

@@ -14,6 +14,8 @@ from parcompute.run import directory
 
 _MOST_PIXELS = 1200  # along an axis; larger snapshots are thinned out
 _ROW = 4.6  # inches
+_FAR = 1e4  # m
+_LAND = "#b8ad9a"  # where values are missing
 _LOPSIDED = 5  # one sign this many times larger than the other is no wave about zero
 _NARROW = 8  # cells across; a map of fewer shows nothing that a curve does not
 
@@ -52,6 +54,8 @@ def draw(folder: Path, title: str) -> None:
         )
         for row, name in zip(rows, contents.fields, strict=True):
             pair = [_drawable(_plane(reader, name, index)) for index in (0, last)]
+            if name in contents.missing:
+                pair = [np.where(v == contents.missing[name], np.nan, v) for v in pair]
             _draw_field(figure, row, contents, name, pair)
     figure.savefig(folder / directory.PREVIEW, dpi=100)
 
@@ -97,7 +101,8 @@ def _draw_field(
 def _draw_curve(axes: Any, contents: Contents, values: NDArray[Any], pair: Any) -> None:
     low, high = _range(pair)
     margin = 0.05 * (high - low) or 1.0
-    axes.plot(list(contents.axes.values())[-1], values)
+    axis = list(contents.axes)[-1]
+    axes.plot(_scale(contents, axis)[0] * contents.axes[axis], values)
     axes.set_ylim(low - margin, high + margin)
 
 
@@ -107,7 +112,11 @@ def _draw_map(axes: Any, contents: Contents, values: NDArray[Any], pair: Any) ->
     is_wave = low < 0 < high and -_LOPSIDED < low / high < -1 / _LOPSIDED
     if is_wave:
         low, high = -max(-low, high), max(-low, high)
-    (bottom, top), (left, right) = list(contents.walls.values())[-2:]
+    axes.set_facecolor(_LAND)
+    (bottom, top), (left, right) = [
+        [_scale(contents, axis)[0] * wall for wall in contents.walls[axis]]
+        for axis in list(contents.axes)[-2:]
+    ]
     return axes.imshow(
         values[tuple(slice(None, None, -(-n // _MOST_PIXELS)) for n in values.shape)],
         origin="lower" if bottom < top else "upper",
@@ -121,7 +130,9 @@ def _draw_map(axes: Any, contents: Contents, values: NDArray[Any], pair: Any) ->
 
 
 def _range(pair: list[NDArray[Any]]) -> tuple[float, float]:
-    return float(min(v.min() for v in pair)), float(max(v.max() for v in pair))
+    """Return the extremes, without what is missing."""
+    both = np.concatenate([v[np.isfinite(v)] for v in pair])
+    return (float(both.min()), float(both.max())) if both.size else (0.0, 0.0)
 
 
 def _time(contents: Contents, index: int) -> str:
@@ -138,7 +149,14 @@ def _unit(contents: Contents, name: str) -> str:
     return "" if units in ("", "1") else f" {units}"
 
 
+def _scale(contents: Contents, axis: str) -> tuple[float, str]:
+    """Return a factor for positions, and the unit that they then have: many metres are km."""
+    units = contents.units[axis]
+    is_far = units == "m" and max(map(abs, contents.walls[axis])) >= _FAR
+    return (1e-3, "km") if is_far else (1.0, units)
+
+
 def _label(contents: Contents, name: str) -> str:
-    units = contents.units[name]
+    units = _scale(contents, name)[1] if name in contents.axes else contents.units[name]
     text = name if name in contents.axes else contents.long_names[name]
     return text + (f" [{units}]" if units not in ("", "1") else "")

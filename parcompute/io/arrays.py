@@ -16,7 +16,7 @@ _HDF5 = {".h5", ".hdf5", ".nc", ".nc4"}
 _IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif"}
 
 
-def read_array(source: str, shape: Index) -> NDArray[np.float64]:
+def read_array(source: str, shape: Index, refine: int = 1) -> NDArray[np.float64]:
     """Return the array that ``FILE[:NAME]`` names, as float64.
 
     Parameters
@@ -27,6 +27,8 @@ def read_array(source: str, shape: Index) -> NDArray[np.float64]:
         ``pkg://PACKAGE/FILE`` is a file inside an installed Python package.
     shape : tuple of int
         The shape that is needed.
+    refine : int
+        How many of the values that are needed lie between two of the file, along each axis.
 
     Raises
     ------
@@ -41,12 +43,14 @@ def read_array(source: str, shape: Index) -> NDArray[np.float64]:
         raise ConfigError(f"'{source}' cannot be read as an array: {_reason(error)}.") from None
     if array.dtype.kind not in "biuf":
         raise ConfigError(f"'{source}' holds {array.dtype} values; real numbers are needed.")
-    if array.shape != tuple(shape):
+    finer = tuple(refine * n for n in array.shape)
+    if finer != tuple(shape):
         advice = "choose another array"
         if array.ndim == len(shape):
-            advice = f"set experiment.shape=[{','.join(map(str, array.shape))}] or {advice}"
+            advice = f"set experiment.shape=[{','.join(map(str, finer))}] or {advice}"
         raise ConfigError(
-            f"'{source}' has the shape {list(array.shape)}, but the grid has {list(shape)}: "
+            f"'{source}' has the shape {list(array.shape)}{_times(refine)}, but the grid has "
+            f"{list(shape)}: "
             f"{advice}."
         )
     bad = np.argwhere(~np.isfinite(array))
@@ -55,7 +59,26 @@ def read_array(source: str, shape: Index) -> NDArray[np.float64]:
             f"'{source}' holds {len(bad)} values that are NaN or infinite, the first at index "
             f"{bad[0].tolist()}: fill them before the run."
         )
-    return array.astype(np.float64)
+    return _refined(array.astype(np.float64), refine)
+
+
+def _times(refine: int) -> str:
+    return f", refined {refine} times" if refine > 1 else ""
+
+
+def _refined(values: NDArray[np.float64], refine: int) -> NDArray[np.float64]:
+    """Divide each cell into `refine` along each axis; values lie on lines between its neighbours.
+
+    Beyond the centres of the outermost cells their values are kept.
+    """
+    for axis, count in enumerate(values.shape if refine > 1 else ()):
+        places = np.clip((np.arange(count * refine) + 0.5) / refine - 0.5, 0, count - 1)
+        below = np.minimum(places.astype(int), max(count - 2, 0))
+        above = np.minimum(below + 1, count - 1)
+        part = (places - below).reshape((-1, *(1,) * (values.ndim - 1 - axis)))
+        low, high = values.take(below, axis), values.take(above, axis)
+        values = low + part * (high - low)
+    return values
 
 
 def _reason(error: Exception) -> str:

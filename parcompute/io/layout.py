@@ -61,7 +61,7 @@ class Variable:
     name: str
     dtype: np.dtype[Any]
     dimensions: tuple[str, ...]
-    attributes: dict[str, str]
+    attributes: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,9 @@ def _dimensions(view: View) -> tuple[str, ...]:
 
 def _variable(view: View) -> Variable:
     field = view.field
-    attributes = {"units": field.units or "1", "long_name": field.long_name}
+    attributes: dict[str, Any] = {"units": field.units or "1", "long_name": field.long_name}
+    if field.missing is not None:
+        attributes["missing_value"] = view.file_dtype.type(field.missing)
     return Variable(view.name, view.file_dtype, _dimensions(view), attributes | view.attributes)
 
 

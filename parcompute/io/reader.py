@@ -38,6 +38,8 @@ class Contents:
         How many snapshots there are to be.
     units, long_names : dict of str to str
         Of the fields, and of time and the axes.
+    missing : dict of str to float
+        Values that stand for none, of the fields that have one.
     """
 
     fields: tuple[str, ...]
@@ -51,6 +53,7 @@ class Contents:
     planned: int
     units: dict[str, str]
     long_names: dict[str, str]
+    missing: dict[str, float]
 
     def positions(self, field: str) -> list[NDArray[np.float64]]:
         """Return the positions of the values of a field along each of its axes."""
@@ -107,6 +110,7 @@ class Reader:
             len(done),
             {name: _text(node.attrs.get("units", "")) for name, node in nodes.items()},
             {name: _text(node.attrs.get("long_name", name)) for name, node in nodes.items()},
+            {n: float(file[n].attrs["missing_value"]) for n in fields if _is_missing(file[n])},
         )
 
     def read(self, field: str, index: int, box: Box | None = None) -> NDArray[Any]:
@@ -128,6 +132,10 @@ def _names(dataset: Any) -> list[str]:
 
 def _dimensions(dataset: Any) -> tuple[str, ...]:
     return tuple(name for name in _names(dataset)[1:] if name != "complex")
+
+
+def _is_missing(dataset: Any) -> bool:
+    return "missing_value" in dataset.attrs
 
 
 def _pair(values: Any) -> tuple[float, float]:

@@ -101,8 +101,11 @@ class Experiment:
         """Return the sets of particles by name: its attributes, also in lists and dicts."""
         return _by_name(_found_in(vars(self), Particles))
 
-    def load(self, field: Field, source: str) -> None:
+    def load(self, field: Field, source: str, refine: int = 1) -> None:
         """Set `field` from ``FILE[:NAME]``: rank 0 reads, then the array is scattered; collective.
+
+        With `refine`, the file has a value for so many cells along each axis, and the values of the
+        cells lie on straight lines between those of the file (bilinear interpolation).
 
         Raises
         ------
@@ -114,7 +117,7 @@ class Experiment:
 
         def read() -> None:
             nonlocal array
-            array = read_array(source, field.shape_global)
+            array = read_array(source, field.shape_global, refine)
 
         on_root(comm, read)
         field.scatter(array)

@@ -25,9 +25,10 @@ def made(name: str, comm: Communicator | None = None, **parameters: Any) -> Any:
 def of_config(config: str, **changes: Any) -> Any:
     """Return the experiment of ``configs/exp/CONFIG.yaml`` with some parameters changed."""
     text = yaml.safe_load((ROOT / "configs" / "exp" / f"{config}.yaml").read_text())
-    name = text["defaults"][0]["/experiment"]
-    parameters = {**text.get("experiment", {}), **changes}
-    return registry.build(ROOT / "experiments" / f"{name}.py", parameters)
+    base, parameters = text["defaults"][0], {**text.get("experiment", {}), **changes}
+    if isinstance(base, str):
+        return of_config(base, **parameters)
+    return registry.build(ROOT / "experiments" / f"{base['/experiment']}.py", parameters)
 
 
 def solved(experiment: Any) -> Any:

@@ -8,6 +8,7 @@ import parcompute as pc
 from tests.gallery.made import bits
 from tests.helpers import ROOT
 
+TERRAIN = "pkg://matplotlib/mpl-data/sample_data/topobathy.npz:topo"
 SMALL = {
     "advection": [
         {"shape": (18, 15), "steps": 7},
@@ -23,6 +24,15 @@ SMALL = {
     "heat3d": [{"shape": (9, 8, 11), "steps": 10}],
     "life": [{"shape": (41, 47), "steps": 40, "pattern": "gosper-gun", "torus": True}],
     "prk_stencil": [{"shape": (17, 12), "steps": 7, "radius": 3}],
+    "shallow_water": [
+        {"shape": (26, 23), "steps": 20},
+        {
+            **{"problem": "sea", "terrain": TERRAIN, "shape": (91, 120), "fastest": 125.0},
+            **{"high": (221271.0, 292680.0), "low": (0.0, 0.0), "steps": 9, "sponge": 5},
+            **{"hump": 9.0, "source": (140600.0, 164600.0), "width": 9e3},
+            **{"gauges": {"nanaimo": [134900.0, 157300.0]}},
+        },
+    ],
     "wave": [
         {"shape": (22, 25), "steps": 30, "order": 4, "absorbing": 5, "source": (0.25, 0.5)},
         {"shape": (16, 13, 14), "steps": 9, "order": 2, "absorbing": 3},

@@ -170,3 +170,16 @@ def test_pickles_are_not_opened(tmp_path):
     np.save(tmp_path / "a.npy", np.array([object()]), allow_pickle=True)
     with pytest.raises(ConfigError, match="cannot be read"):
         read(tmp_path / "a.npy")
+
+
+def test_a_finer_grid_lies_on_lines_between_the_values(tmp_path):
+    y, x = np.arange(4.0)[:, None], np.arange(6.0)
+    np.save(tmp_path / "a.npy", 1 + 2 * y + 3 * x + 4 * x * y)
+    finer = read_array(str(tmp_path / "a.npy"), (12, 18), refine=3)
+    y, x = (np.clip((np.arange(3 * n) + 0.5) / 3 - 0.5, 0, n - 1) for n in (4, 6))
+    y = y[:, None]
+    np.testing.assert_allclose(finer, 1 + 2 * y + 3 * x + 4 * x * y, rtol=1e-14)
+    with pytest.raises(
+        ConfigError, match=r"refined 3 times, but .* set experiment.shape=\[12,18\]"
+    ):
+        read_array(str(tmp_path / "a.npy"), (4, 6), refine=3)

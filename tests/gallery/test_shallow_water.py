@@ -1,0 +1,121 @@
+"""Shallow water: exact solutions, rest over real terrain, shores, waves that leave, bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import parcompute as pc
+from tests.gallery.made import mean_error, of_config, refused, solved
+
+
+def test_a_dam_break_converges_to_stokers_solution():
+    errors = []
+    for n in (100, 200, 400):
+        dam = solved(of_config("dam_break", shape=[4, n], high=[40 / n, 10.0], steps=3 * n // 4))
+        assert dam.dt * dam.steps == pytest.approx(6.0, rel=1e-3)
+        errors.append(mean_error(dam, "depth"))
+    assert errors[-1] < 6e-6, errors  # m; depths are 5 mm and 1 mm
+    assert np.all(np.log2(np.array(errors[:-1]) / errors[1:]) > 0.8), errors
+
+
+def test_a_dam_break_over_dry_land():
+    dam = solved(of_config("dam_break", shape=[4, 400], depths=[0.005, 0.0], steps=300))
+    assert mean_error(dam, "depth") < 2e-5
+    assert dam.h.min() == 0
+
+
+def test_the_bowl_converges_to_thackers_solution():
+    errors = []
+    for n in (50, 100):
+        bowl = solved(of_config("bowl", shape=[n, n], steps=1684 * n // 200))
+        assert bowl.dt * bowl.steps == pytest.approx(2 * np.pi / bowl.frequency, rel=1e-3)
+        errors.append(mean_error(bowl, "depth") / bowl.h.mean())
+    assert errors[1] < 0.035, errors
+    assert np.log2(errors[0] / errors[1]) > 1.2, errors
+
+
+def test_a_lake_is_at_rest_to_the_last_bit():
+    lake = of_config("lake_at_rest", refine=1, shape=[91, 120], steps=0)
+    before = solved(lake).h.owned.copy()
+    lake.steps = 200
+    solved(lake)
+    assert np.array_equal(lake.h.owned, before)
+    assert not lake.u.owned.any()
+    assert not lake.v.owned.any()
+    assert set(np.unique(lake.surface.owned)) == {0.0, lake.surface.missing}
+    assert 0.3 < np.mean(before > 0) < 0.6
+
+
+def test_water_is_conserved_while_shores_flood_and_dry():
+    sea = of_config("tsunami", refine=1, shape=[91, 120], sponge=0, hump=60.0, steps=0)
+    before = solved(sea).h.owned.copy()
+    sea.steps = 400
+    sea.fastest = 160.0
+    after = solved(sea).h.owned
+    assert after.sum() == pytest.approx(before.sum(), rel=1e-13)
+    assert after.min() == 0
+    assert np.sum((before == 0) & (after > 0.1)) > 20
+    assert np.sum((sea.highest.owned > 1) & (sea.bed.owned > 1) & (after < 1e-2)) >= 3
+
+
+def flat(tmp_path, **changes):
+    """Return a hump on a square sea of 90 x 90 km, 100 m deep."""
+    np.save(tmp_path / "flat.npy", np.full((90, 90), -100.0))
+    sea = {
+        **{"problem": "sea", "terrain": f"{tmp_path}/flat.npy", "refine": 1, "shape": [90, 90]},
+        **{"high": [9e4, 9e4], "source": [45e3, 45e3], "width": 3e3, "hump": 1.0},
+        **{"fastest": 34.0, "gauges": {}, "threshold": 0.05},
+    }
+    return solved(of_config("tsunami", **(sea | changes)))
+
+
+def test_the_sponge_swallows_waves(tmp_path):
+    heights = {}
+    for sponge in (0, 20):
+        sea = flat(tmp_path, sponge=sponge, steps=450)
+        assert sea.dt * 450 > 90e3 / np.sqrt(981)  # to the walls and back
+        heights[sponge] = np.abs(sea.surface.owned[25:65, 25:65]).max()
+    assert heights[0] > 0.05
+    assert heights[20] < 0.05 * heights[0], heights
+
+
+def test_waves_arrive_with_the_speed_of_shallow_water(tmp_path):
+    gauges = {"near": [45.5e3, 60.5e3], "far": [45.5e3, 80.5e3], "north": [80.5e3, 45.5e3]}
+    sea = flat(tmp_path, sponge=0, steps=180, gauges=gauges)
+    found = sea.measure()
+    between = found["far_arrival"] - found["near_arrival"]
+    assert between == pytest.approx(20e3 / np.sqrt(9.81 * 100), rel=0.06)
+    assert found["north_arrival"] == pytest.approx(found["far_arrival"], abs=1.5 * sea.dt)
+
+
+SEA = {"problem": "sea", "terrain": "flat.npy", "fastest": 30.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"problem": "pond"}, "must be one of dam, bowl, sea, got 'pond'"),
+        ({"cfl": 0.6}, "cfl=0.6 lets cells run out of water: it must be above 0 and not larger"),
+        ({"depth": -0.1}, "experiment.depth must be positive, got -0.1"),
+        ({"problem": "dam", "depths": (1.0, -1.0)}, "no negative depth; got 1.0 and -1.0"),
+        ({"low": (0.0, 2.0)}, "experiment.low=[0.0, 2.0] must be below"),
+        ({"problem": "sea"}, "needs experiment.terrain, a file, and experiment.fastest"),
+        ({"sponge": 100}, "experiment.sponge=100 cells on both sides do not fit"),
+        ({**SEA, "gauges": {"a": [9.0, 0.0]}}, "gauges.a=[9.0, 0.0] is outside of the grid"),
+    ],
+)
+def test_what_is_refused(changes, message):
+    assert message in refused("shallow_water", **changes)
+
+
+def test_a_gauge_on_land_is_refused():
+    sea = of_config("tsunami", gauges={"hill": [220e3, 290e3]})
+    with pytest.raises(pc.ConfigError, match=r"gauges.hill is on land, \d+.* m high"):
+        sea.setup(pc.serial())
+
+
+def test_waves_faster_than_said_end_in_a_sentence():
+    sea = of_config("tsunami", refine=1, shape=[91, 120], fastest=60.0, steps=3)
+    with pytest.raises(pc.DivergenceError, match=r"the Courant number is 0.89 and must not be"):
+        solved(sea)
