@@ -37,6 +37,13 @@ class Case:
 _GOALS = {"x plain": 10.0, "of bound": 0.8, "2 / 1 ranks": 1.75}
 CASES = {
     "gray_scott": Case("gray_scott", {"shape": (2048, 2048)}, 40, 32, goals=_GOALS),
+    "euler2d": Case(
+        "euler2d",
+        {"shape": (1024, 1024), "walls": ("periodic", "periodic"), "fastest": 2.7},
+        20,
+        64,
+        goals={"x plain": 10.0, "2 / 1 ranks": 1.75},
+    ),
     "life": Case(
         "life",
         {"shape": (4096, 4096), "torus": True},

@@ -15,6 +15,7 @@ import numpy as np
 from mpi4py import MPI
 
 from benchmarks.workloads.cases import CASES, Case
+from benchmarks.workloads.plain_gas import Gas
 
 Array = np.ndarray[Any, Any]
 
@@ -88,7 +89,7 @@ class Life:
         inner[...] = (count == 3) | ((count == 4) & (inner == 1))
 
 
-WORKLOADS: dict[str, Any] = {"gray_scott": GrayScott, "life": Life}
+WORKLOADS: dict[str, Any] = {"gray_scott": GrayScott, "life": Life, "euler2d": Gas.of}
 
 
 def main() -> None:
