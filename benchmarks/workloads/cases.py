@@ -51,4 +51,7 @@ CASES = {
         2,
         goals={"MLUP/s": 1000.0, "2 / 1 ranks": 1.75},
     ),
+    "shallow_water": Case(
+        "shallow_water", {"shape": (1024, 1024)}, 40, 64, plain=False, goals={"2 / 1 ranks": 1.75}
+    ),
 }

@@ -7,6 +7,7 @@ import pytest
 
 import parcompute as pc
 from tests.gallery.made import mean_error, of_config, refused, solved
+from tests.gallery.travel_times import travel_times
 
 
 def test_a_dam_break_converges_to_stokers_solution():
@@ -87,6 +88,19 @@ def test_waves_arrive_with_the_speed_of_shallow_water(tmp_path):
     between = found["far_arrival"] - found["near_arrival"]
     assert between == pytest.approx(20e3 / np.sqrt(9.81 * 100), rel=0.06)
     assert found["north_arrival"] == pytest.approx(found["far_arrival"], abs=1.5 * sea.dt)
+
+
+def test_waves_arrive_over_real_bathymetry_when_shortest_paths_say():
+    low = {"hump": 0.04, "width": 5e3, "threshold": 1e-5}  # the first water that moves
+    sea = solved(of_config("tsunami", refine=1, shape=[91, 120], sponge=0, steps=450, **low))
+    arrival = sea.arrival.owned
+    times = travel_times(
+        sea.h.owned * (sea.bed.owned < 0), sea.spacing, np.flatnonzero(arrival == 0)
+    )
+    seen = (arrival > 0) & (times > 200) & np.isfinite(times) & (sea.bed.owned < -20)
+    assert seen.sum() > 300
+    late = np.quantile(arrival[seen] / times[seen], [0.05, 0.5, 0.95])
+    np.testing.assert_allclose(late, [0.95, 1.03, 1.12], atol=0.05)
 
 
 SEA = {"problem": "sea", "terrain": "flat.npy", "fastest": 30.0}
