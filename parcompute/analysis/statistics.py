@@ -30,6 +30,12 @@ class Slab:
     values: NDArray[np.float64]
     coordinates: list[NDArray[np.float64]]
     cell_volume: float
+    missing: float | None
+
+    @property
+    def present(self) -> NDArray[np.float64]:
+        """The values without those that stand for none."""
+        return self.values if self.missing is None else self.values[self.values != self.missing]
 
 
 def analyze(comm: Communicator, folder: Path) -> tuple[list[Row], list[str]]:
@@ -37,7 +43,7 @@ def analyze(comm: Communicator, folder: Path) -> tuple[list[Row], list[str]]:
 
     Columns: field, step, time, min, max, mean, l2 (square root of the integral of u^2), total
     (integral of u), and, where the experiment has an exact solution, error_max and error_rms.
-    The numbers are the same on any number of ranks.
+    Values that stand for none are left out. The numbers are the same on any number of ranks.
 
     Raises
     ------
@@ -62,6 +68,7 @@ def analyze(comm: Communicator, folder: Path) -> tuple[list[Row], list[str]]:
                     reader.read(name, index, box),
                     _coordinates(contents.positions(name), box.slices),
                     _cell_volume(contents),
+                    contents.missing.get(name),
                 )
                 head = {"field": name, "step": int(contents.steps[index]), "time": float(time)}
                 rows.append({**head, **_statistics(comm, slab, exact(float(time)).get(name))})
@@ -114,12 +121,15 @@ def _cell_volume(contents: Contents) -> float:
 
 
 def _statistics(comm: Communicator, slab: Slab, solution: Callable[..., Any] | None) -> Row:
+    values = slab.present
+    if not comm.allreduce(values.size, op=max):  # all are missing
+        return dict.fromkeys(("min", "max", "mean", "l2", "total"), float("nan"))
     row: Row = {
-        "min": reductions.smallest(comm, slab.values),
-        "max": reductions.largest(comm, slab.values),
-        "mean": reductions.mean(comm, slab.values),
-        "l2": reductions.norm(comm, slab.values) * slab.cell_volume**0.5,
-        "total": reductions.total(comm, slab.values) * slab.cell_volume,
+        "min": reductions.smallest(comm, values),
+        "max": reductions.largest(comm, values),
+        "mean": reductions.mean(comm, values),
+        "l2": reductions.norm(comm, values) * slab.cell_volume**0.5,
+        "total": reductions.total(comm, values) * slab.cell_volume,
     }
     if solution is not None:
         errors = reductions.errors(comm, slab.values, solution(*slab.coordinates))
