@@ -215,7 +215,7 @@ class Across:
         rows: Sequence[Row],
         attributes: dict[str, str],
     ) -> Snapshots:
-        layout = _layout(contents, sources, list(rows[0].measures), len(self._members), attributes)
+        layout = _layout(contents, sources, list(rows[0].measures), attributes)
         filters, path = Filters.of(self._output.compression), self._folder / directory.FIELDS
         store = open_store(
             path,
@@ -308,7 +308,6 @@ def _layout(
     contents: Contents,
     sources: dict[tuple[str, str], Statistic],
     measures: Sequence[str],
-    members: int,
     attributes: dict[str, str],
 ) -> Layout:
     """Return the layout of ``fields.h5``, on the axes of the members."""
@@ -325,7 +324,7 @@ def _layout(
             (*contents.places[name], *(("complex",) * (len(source.shape) > len(contents.shape)))),
             {
                 "units": contents.units[name],
-                "long_name": f"{kind} of {contents.long_names[name]}, {members} members",
+                "long_name": f"{kind} of {contents.long_names[name]}",
                 "cell_methods": f"realization: {_KINDS[kind]}",
             },
         )
