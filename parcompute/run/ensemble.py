@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from parcompute.comm import Communicator
-from parcompute.errors import ConfigError
+from parcompute.errors import ConfigError, DivergenceError
 from parcompute.io.collective import on_root
 from parcompute.run import directory, members
 from parcompute.run.across import Across
@@ -34,7 +34,8 @@ def run_all(comm: Communicator, spec: RunSpec, engine: str) -> Report:
     Raises
     ------
     ParcomputeError
-        As `run_rank` does; of a member, also on the ranks of its group alone.
+        As `run_rank` does, naming the member. All ranks raise where that has diverged; other
+        errors may be raised on the ranks of its group alone.
     """
     if spec.ensemble.members == 1:
         return run_rank(comm, spec, engine)
@@ -78,9 +79,13 @@ class EnsembleRun:
             if self.spec.resumed:
                 say(f"{self.members - len(todo)} of {self.members} members are complete")
             with self.timers.phase("members"):
-                made, stopped = self._make_members(todo, stops, say)
+                made, stopped, diverged = self._make_members(todo, stops, say)
             with self.timers.phase("waiting"):
                 stopped = self.comm.allreduce(stopped, op=_either)
+            diverged = self.comm.allreduce(diverged, op=_either)
+            on_root(self.comm, self._forget_requests)
+            if diverged is not None:
+                raise DivergenceError(diverged)
             writer = "no statistics yet" if stopped else self._statistics(say)
             save_timings(self.comm, self.timers, self.directory)
             return self._report(self.comm.allreduce(made), writer, stopped)
@@ -107,15 +112,18 @@ class EnsembleRun:
 
     def _prepare(self) -> dict[int, RunSpec]:
         """Return the runs that are to be made, with directories for them."""
-        (self.directory / directory.REQUEST).unlink(missing_ok=True)  # of an earlier session
+        self._forget_requests()  # of an earlier session
         todo = members.to_be_made(self.spec)
         for number in todo:
             self._folder(number).mkdir(parents=True, exist_ok=True)
         return todo
 
+    def _forget_requests(self) -> None:
+        (self.directory / directory.REQUEST).unlink(missing_ok=True)
+
     def _make_members(
         self, todo: dict[int, RunSpec], stops: Asked, say: Say
-    ) -> tuple[int, str | None]:
+    ) -> tuple[int, str | None, str | None]:
         """Make the members of this rank's group.
 
         Returns
@@ -124,20 +132,28 @@ class EnsembleRun:
             Steps of them all, on rank 0 of the group; 0 elsewhere.
         stopped : str or None
             What has stopped the group.
+        diverged : str or None
+            How a member has diverged; the other groups then stop too, so that nothing is lost.
         """
         comm = self.comm.Split(self.group, self.comm.Get_rank())
         is_first = comm.Get_rank() == 0
         shared = SharedStops(stops, self.directory / directory.REQUEST, looks=is_first)
-        made, stopped = 0, None
+        made, stopped, diverged = 0, None, None
         for number in list(todo)[self.group :: self.groups]:
             stopped = comm.allreduce(shared.asked, op=_either)
-            if stopped is None:
+            if stopped is not None:
+                break
+            try:
                 report = self._make_member(comm, number, todo[number], shared, say)
-                made, stopped = made + report.made, report.stopped
+            except DivergenceError as error:  # raised by all ranks of the group
+                diverged = str(error)
+                shared.tell("a member that has diverged")
+                break
+            made, stopped = made + report.made, report.stopped
             if stopped is not None:
                 break
         comm.Free()
-        return (made if is_first else 0), stopped
+        return (made if is_first else 0), stopped, diverged
 
     def _make_member(
         self, comm: Communicator, number: int, spec: RunSpec, stops: Asked, say: Say
@@ -160,8 +176,8 @@ class EnsembleRun:
         watchdog = Watchdog(self.spec.backend.hang_timeout, self.comm, self.directory)
         with self.timers.phase("statistics"), watchdog:
             how = f"{workers(self.comm, self.spec, self.engine)}, {self.groups} groups"
-            dims = str(self.groups)
-            return Across(self.comm, self.spec, watchdog).write(attributes(self.spec, how, dims))
+            text = attributes(self.spec, how, "none")
+            return Across(self.comm, self.spec, watchdog).write(text)
 
     def _report(self, made: int, writer: str, stopped: str | None) -> EnsembleReport:
         records = on_root(self.comm, self._records)
@@ -188,8 +204,6 @@ class EnsembleRun:
         )
 
     def _records(self) -> Sequence[dict[str, Any]]:
-        """Return the records of the members; with those, nobody need ask any more."""
-        (self.directory / directory.REQUEST).unlink(missing_ok=True)
         return [directory.read_record(folder) for folder in directory.members(self.directory)]
 
 

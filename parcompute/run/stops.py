@@ -154,13 +154,14 @@ class SharedStops:
         if self._asked is None:
             self._asked = self._stops.asked
             if self._asked is not None:
-                self._tell(self._asked)
+                self.tell(self._asked)
             elif self._looks and monotonic() - self._looked >= _LOOK:
                 self._looked = monotonic()
                 self._asked = self._told()
         return self._asked
 
-    def _tell(self, name: str) -> None:
+    def tell(self, name: str) -> None:
+        """Ask all groups to stop, because of `name`."""
         draft = self._file.with_name(f".{self._file.name}.{platform.node()}.{os.getpid()}")
         with suppress(OSError):  # the others have got the signal too, as a rule
             draft.write_text(name)

@@ -13,7 +13,7 @@ import pytest
 import parcompute as pc
 from parcompute.comm import Communicator, stopping
 from parcompute.io.reader import Reader
-from parcompute.run import members, stops
+from parcompute.run import members, resume, stops
 from parcompute.run.ensemble import run_all
 from parcompute.run.report import Report
 from parcompute.run.spec import Checkpoints, Ensemble, Kernels, Output, RunSpec
@@ -176,6 +176,30 @@ def test_it_goes_on_where_a_member_has_ended_early(ensemble, tmp_path, word, mon
     assert all_results(folder) == all_results(ensemble)
 
 
+def test_where_a_member_diverges_all_ranks_say_so(ensemble, tmp_path):
+    trap, folder = tmp_path / "trap", tmp_path / "run"
+    trap.write_text("4 5 nan")
+    spec = spec_in(folder)
+    spec.parameters["trap"] = str(trap)
+    said = pc.launch(error_of, 2, (spec,))
+    assert said[0] == said[1]
+    assert said[0].startswith("DivergenceError: member 000 (seed=4): Field 'u' is nan at step")
+    assert Made(folder).record["status"] == "diverged"
+    assert not (folder / "request").exists()
+    trap.unlink()
+    assert run_all(pc.serial(), replace(spec, resumed=True), "serial").complete == 3
+    assert all_results(folder) == all_results(ensemble)
+
+
+def error_of(comm: Communicator, spec: RunSpec) -> str:
+    """Return the error that a run raises on this rank."""
+    try:
+        run_all(comm, spec, "multiprocessing")
+    except pc.ParcomputeError as error:
+        return f"{type(error).__name__}: {error}"
+    return "none"
+
+
 def test_a_request_comes_to_all_groups(tmp_path, monkeypatch):
     class Signal:
         asked: str | None = None
@@ -206,6 +230,12 @@ def test_bad_options_are_told_in_a_sentence(options, words):
     assert all(word in str(refused.value) for word in words), refused.value
 
 
+def test_the_members_of_a_run_stay_what_they_are(ensemble):
+    spec = spec_in(ensemble, ensemble=Ensemble(4, "seed", [*SEEDS, 9]))
+    with pytest.raises(pc.ConfigError, match=r"another ensemble.members: 3 -> 4; ensemble.values"):
+        resume.resolve(spec, str(ensemble), overrides=True)
+
+
 def test_without_a_seed_the_parameter_must_be_named():
     with pytest.raises(pc.ConfigError, match="there is no 'seed'"):
         members.resolved(Ensemble(2), {"rate": 0.5})
@@ -229,10 +259,6 @@ def test_the_commands(tmp_path):
     assert made.files == COMPLETE | {"members"}
     assert [one["seed"] for one in made.record["members"]] == [4, 5]
 
-    done = parcompute("run", "resume=made", "ensemble.members=3", cwd=user)
+    done = parcompute("run", "resume=made", "ensemble.values=[1,two]", cwd=user)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "ensemble.members: 2 -> 3" in done.stderr
-    done = parcompute("run", *words, "ensemble.values=[1,two]", "hydra.run.dir=no", cwd=user)
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "'two' is no experiment.seed" in done.stderr
-    assert not (user / "no").exists()
