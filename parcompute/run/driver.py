@@ -39,12 +39,15 @@ class Host:
 
     Attributes
     ----------
+    folder : Path
+        Its run directory.
     stops : Asked
         Tells requests to stop.
     show : callable
         Takes lines about the progress of this run, on its rank 0; the others stand in its log only.
     """
 
+    folder: Path
     stops: Asked
     show: Say
 
@@ -75,7 +78,8 @@ def run_rank(comm: Communicator, spec: RunSpec, engine: str, host: Host | None =
         spec.kernels.engine, dims, spec.backend.threads, spec.kernels.time_tile, spec.poison
     )
     folder = Path(spec.directory)
-    watchdog = Watchdog(spec.backend.hang_timeout, comm, folder)
+    around = (host.folder,) if host else ()
+    watchdog = Watchdog(spec.backend.hang_timeout, comm, folder, *around)
     with directory.recorded(folder), settings.use(chosen), watchdog:
         experiment = registry.build(Path(spec.path), spec.parameters)
         try:

@@ -159,7 +159,7 @@ class EnsembleRun:
         self, comm: Communicator, number: int, spec: RunSpec, stops: Asked, say: Say
     ) -> Report:
         name = f"member {self._folder(number).name} ({self.vary}={self.values[number]})"
-        host = Host(stops, lambda line: say(f"{name}: {line}"))
+        host = Host(self.directory, stops, lambda line: say(f"{name}: {line}"))
         try:
             report = run_rank(comm, spec, self.engine, host)
         except Exception as error:
