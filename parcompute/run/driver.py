@@ -281,6 +281,7 @@ class Run:
             kernels=described(dict.fromkeys(f.grid for f in self.experiment.fields().values())),
             saved=self.saving.saved,
             stopped=self.stopped,
+            part_of=str(self.host.folder) if self.host else None,
         )
 
     def _errors(self) -> dict[str, dict[str, float]]:

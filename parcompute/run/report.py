@@ -44,6 +44,8 @@ class Report:
         Step of the last checkpoint.
     stopped : str, optional
         Why the run was stopped before its last step; it can go on.
+    part_of : str, optional
+        Directory of the ensemble of which this is a member; what goes on is the ensemble.
     """
 
     directory: str
@@ -61,6 +63,7 @@ class Report:
     kernels: list[str]
     saved: int | None = None
     stopped: str | None = None
+    part_of: str | None = None
 
     @property
     def mlups(self) -> float:
@@ -90,9 +93,8 @@ class Report:
             *((("checkpoint", f"at step {self.saved}"),) if self.saved is not None else ()),
         ]
         if self.stopped:
-            how = (
-                f"by {self.stopped}, resumable: parcompute run resume={shown(Path(self.directory))}"
-            )
+            where = shown(Path(self.part_of or self.directory))
+            how = f"by {self.stopped}, resumable: parcompute run resume={where}"
             rows.append(("stopped early", f"{self._place()} {how}"))
         return [f"{label:<14} {value}" for label, value in rows]
 

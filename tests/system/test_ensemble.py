@@ -161,6 +161,8 @@ def test_it_goes_on_where_a_member_has_ended_early(ensemble, tmp_path, word, mon
         assert (report.stopped, report.complete, report.made) == ("SIGUSR1", 1, 14)
         assert "with 1 of 3 members complete by SIGUSR1, resumable" in report.lines()[-1]
         assert not (folder / "fields.h5").exists()
+        last = (member(folder, 1) / "log.txt").read_text().splitlines()[-1]
+        assert last.endswith(f"by SIGUSR1, resumable: parcompute run resume={folder}")
     else:
         with pytest.raises((pc.DivergenceError, ValueError), match=r"member 001 \(seed=5\): "):
             run_all(pc.serial(), spec, "serial")
