@@ -101,7 +101,10 @@ class EnsembleRun:
 
     def _entries(self) -> dict[str, Any]:
         listed = [
-            {"directory": f"{directory.MEMBERS}/{self._folder(number).name}", str(self.vary): value}
+            {
+                "directory": f"{directory.MEMBERS}/{self._folder(number).name}",
+                "experiment": {str(self.vary): value},
+            }
             for number, value in enumerate(self.values)
         ]
         ranks = self.comm.Get_size()

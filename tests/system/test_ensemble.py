@@ -259,7 +259,7 @@ def test_the_commands(tmp_path):
     assert "members        2 of 2 complete, on 1 group of ranks" in done.stdout
     made = Made(user / "made", done)
     assert made.files == COMPLETE | {"members"}
-    assert [one["seed"] for one in made.record["members"]] == [4, 5]
+    assert [one["experiment"]["seed"] for one in made.record["members"]] == [4, 5]
 
     done = parcompute("run", "resume=made", "ensemble.values=[1,two]", cwd=user)
     assert (done.returncode, done.stdout) == (2, "")
