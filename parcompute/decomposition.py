@@ -16,6 +16,20 @@ def block(index: int, parts: int, extent: int) -> tuple[int, int]:
     return index * extent // parts, (index + 1) * extent // parts
 
 
+def slab(index: int, parts: int, shape: Index) -> Box:
+    """Return part `index` of an array: some rows, or where they are too few, of the longest axis.
+
+    It may be empty: any number of ranks can share an array in this way.
+    """
+    axis = 0 if shape[0] >= parts else shape.index(max(shape))
+    whole = Box.of_shape(shape)
+    low, high = block(index, parts, shape[axis])
+    return Box(
+        (*whole.start[:axis], low, *whole.start[axis + 1 :]),
+        (*whole.stop[:axis], high, *whole.stop[axis + 1 :]),
+    )
+
+
 def block_of(cell: int, parts: int, extent: int) -> int:
     """Return the part that holds `cell`: the inverse of `block`."""
     return ((cell + 1) * parts - 1) // extent

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parcompute import reductions
-from parcompute.box import Box, Index
 from parcompute.comm import Communicator
-from parcompute.decomposition import block
+from parcompute.decomposition import slab
 from parcompute.errors import ConfigError
 from parcompute.io.collective import on_root
 from parcompute.io.reader import Contents, Reader
@@ -60,33 +59,19 @@ def analyze(comm: Communicator, folder: Path) -> tuple[list[Row], list[str]]:
             remarks.append(
                 f"the run is {record.get('status')}: {done} of {contents.planned} snapshots"
             )
-        box = _share(contents.shape, comm.Get_rank(), comm.Get_size())
+        box = slab(comm.Get_rank(), comm.Get_size(), contents.shape)
         rows = []
         for name in contents.fields:
             for index, time in enumerate(contents.times):
-                slab = Slab(
+                part = Slab(
                     reader.read(name, index, box),
                     _coordinates(contents.positions(name), box.slices),
                     _cell_volume(contents),
                     contents.missing.get(name),
                 )
                 head = {"field": name, "step": int(contents.steps[index]), "time": float(time)}
-                rows.append({**head, **_statistics(comm, slab, exact(float(time)).get(name))})
+                rows.append({**head, **_statistics(comm, part, exact(float(time)).get(name))})
     return rows, remarks
-
-
-def _share(shape: Index, rank: int, size: int) -> Box:
-    """Return what a rank reads: some rows; where they are too few, a part of the longest axis.
-
-    It may be nothing: an analysis is not refused because of many ranks.
-    """
-    axis = 0 if shape[0] >= size else shape.index(max(shape))
-    whole = Box.of_shape(shape)
-    low, high = block(rank, size, shape[axis])
-    return Box(
-        (*whole.start[:axis], low, *whole.start[axis + 1 :]),
-        (*whole.stop[:axis], high, *whole.stop[axis + 1 :]),
-    )
 
 
 def _solution(record: dict[str, Any]) -> tuple[Callable[[float], dict[str, Any]], list[str]]:

@@ -14,7 +14,7 @@ Without a word: checks the checkpoints of the run directory RUN and prints a lin
   stop   asks it to write a checkpoint and end; parcompute run resume=RUN goes on with it
 
 The run may be on another machine that shares the directory. It looks once a second, between two
-pieces of its steps.
+pieces of its steps. Of an ensemble all members are asked that are going on.
 """
 
 
@@ -42,9 +42,13 @@ def _ask(folder: Path, word: str) -> None:
 
     if not start.is_busy(folder):
         raise ConfigError(f"The run '{folder}' is not going on: nothing can be asked of it.")
-    draft = folder / f".{directory.REQUEST}"
-    draft.write_text(f"{word}\n", encoding="utf-8")
-    draft.replace(folder / directory.REQUEST)
+    asked = [folder]
+    if word == "save" and (members := directory.members(folder)):
+        asked = [member for member in members if start.is_busy(member)]
+    for one in asked:
+        draft = one / f".{directory.REQUEST}"
+        draft.write_text(f"{word}\n", encoding="utf-8")
+        draft.replace(one / directory.REQUEST)
 
 
 def _check(folder: Path) -> int:
@@ -53,10 +57,12 @@ def _check(folder: Path) -> int:
     from parcompute.io import checkpoint
     from parcompute.io.blocks import DamagedError
     from parcompute.io.collective import size
+    from parcompute.run import directory
 
-    found = checkpoint.found(folder)
+    folders = (folder, *directory.members(folder))
+    found = [path for one in folders for path in reversed(checkpoint.found(one))]
     damaged = 0
-    for path in reversed(found):
+    for path in found:
         try:
             manifest = checkpoint.verify(serial(), path)
             text = f"step {manifest['step']}, time {manifest['time']:.6g}, sound"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import os
 import sys
@@ -20,8 +21,8 @@ from parcompute.cli.pipes import end_quietly_when_the_reader_does
 from parcompute.cli.sources import register
 from parcompute.errors import ConfigError
 from parcompute.io.collective import sentence
-from parcompute.run import directory, registry, resume
-from parcompute.run.spec import Backend, Checkpoints, Kernels, Output, RunSpec
+from parcompute.run import directory, members, registry, resume
+from parcompute.run.spec import Backend, Checkpoints, Ensemble, Kernels, Output, RunSpec
 
 _INFORMS = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i"} | {
     "--shell-completion",
@@ -172,9 +173,32 @@ def _spec(config: DictConfig, folder: Path) -> RunSpec:
         Output(**values["output"]),
         Kernels(**values["kernels"]),
         Checkpoints(**values["checkpoint"]),
+        _ensemble(config, values),
     )
     registry.build(path, spec.parameters)
+    members.check(spec)
     return spec
+
+
+def _ensemble(config: DictConfig, values: dict[str, Any]) -> Ensemble:
+    """Return the ensemble with its values, as what the experiment says they are."""
+    ensemble = members.resolved(Ensemble(**values["ensemble"]), values["experiment"])
+    if ensemble.members > 1:
+        ensemble.values = [_typed(config, str(ensemble.vary), v) for v in ensemble.values or []]
+    return ensemble
+
+
+def _typed(config: DictConfig, name: str, value: Any) -> Any:
+    node = copy.deepcopy(config.experiment)
+    try:
+        node[name] = value
+    except OmegaConfBaseException as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"ensemble.values: {value!r} is no experiment.{name}: {reason}."
+        ) from None
+    parameters: dict[str, Any] = OmegaConf.to_container(node, resolve=True)  # type: ignore[assignment]
+    return parameters[name]
 
 
 def _save_configuration(config: DictConfig, folder: Path) -> None:

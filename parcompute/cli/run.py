@@ -11,7 +11,7 @@ from parcompute.cli.main import STOPPED
 from parcompute.errors import ParcomputeError
 from parcompute.run import directory
 from parcompute.run.progress import logger
-from parcompute.run.report import Report
+from parcompute.run.report import Report, conclude
 from parcompute.run.spec import RunSpec
 
 
@@ -38,14 +38,14 @@ def _lead(spec: RunSpec) -> None:
     """Make one run with ranks that this process starts."""
     from parcompute.analysis import preview
     from parcompute.run import launch
-    from parcompute.run.driver import run_rank
+    from parcompute.run.ensemble import run_all
 
     # no daemon: Python must not end while C code is being loaded
     Thread(target=preview.load_matplotlib).start()
     with directory.recorded(Path(spec.directory)):
         engine, ranks = launch.chosen(spec.backend)
         report = launch.start(
-            engine, ranks, spec.backend.threads, run_rank, (spec, engine), stoppable=True
+            engine, ranks, spec.backend.threads, run_all, (spec, engine), stoppable=True
         )
         _finish(spec, report)
     if report.stopped:
@@ -91,21 +91,21 @@ class _Crew:
 
     def follow(self) -> None:
         """Make the runs that rank 0 sends, until it dismisses this rank."""
-        from parcompute.run.driver import run_rank
+        from parcompute.run.ensemble import run_all
 
         while (spec := self._comm.bcast(None)) is not None:
-            run_rank(self._comm, spec, "mpi")
+            run_all(self._comm, spec, "mpi")
 
     def lead(self, spec: RunSpec) -> None:
         """Make one run together with the other ranks."""
-        from parcompute.run.driver import run_rank
+        from parcompute.run.ensemble import run_all
         from parcompute.run.launch import check_launched
 
         with directory.recorded(Path(spec.directory)):
             check_launched(spec.backend, self._comm)
             self._comm.bcast(spec)
             self.at_work = True
-            report = run_rank(self._comm, spec, "mpi")
+            report = run_all(self._comm, spec, "mpi")
             self.at_work = False
             _finish(spec, report)
         if report.stopped:
@@ -119,15 +119,14 @@ class _Crew:
 def _finish(spec: RunSpec, report: Report) -> None:
     """Complete the run directory and show the summary."""
     folder = Path(spec.directory)
-    status = "stopped" if report.stopped else "complete"
-    directory.update_record(folder, status=status, finished=directory.now(), report=report.record())
     say = logger(folder / directory.LOG)
-    for line in report.lines():
-        say(line)
-    if status == "complete" and (folder / directory.FIELDS).exists():
+    conclude(report, say)
+    if not report.stopped and (folder / directory.FIELDS).exists():
         from parcompute.analysis.preview import draw
 
         shape = spec.parameters.get("shape")
         cells = f": {' x '.join(map(str, shape))} cells" if isinstance(shape, list) else ""
-        draw(folder, f"{spec.name}{cells}")
+        members = spec.ensemble.members
+        count = f", {members} members" if members > 1 else ""
+        draw(folder, f"{spec.name}{cells}{count}")
         say(f"{'picture':<14} {directory.PREVIEW}")

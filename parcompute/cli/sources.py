@@ -18,7 +18,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
 from parcompute.run import registry
-from parcompute.run.spec import Backend, Checkpoints, Kernels, Output
+from parcompute.run.spec import Backend, Checkpoints, Ensemble, Kernels, Output
 
 _GROUP = "experiment"
 
@@ -81,6 +81,7 @@ def register() -> None:
         "output": Output,
         "kernels": Kernels,
         "checkpoint": Checkpoints,
+        "ensemble": Ensemble,
         "resume": None,
         "resume_overrides": False,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from parcompute.cli.verify_options import USAGE, Options, parse
 from parcompute.comm.launcher import detect
 from parcompute.errors import ConfigError
-from parcompute.run.spec import RunSpec
+from parcompute.run.spec import Ensemble, RunSpec
 
 if TYPE_CHECKING:
     from parcompute.verification.combinations import Combination
@@ -136,7 +137,7 @@ def _converged(plan: _Plan, workshop: Workshop) -> int:
     from parcompute.verification import convergence, text
     from parcompute.verification.combinations import Combination
 
-    runs = convergence.refined(plan.small)
+    runs = convergence.refined(replace(plan.small, ensemble=Ensemble()))
     if isinstance(runs, str):
         _say(f"no order of convergence: {runs}")
         return 0

@@ -6,7 +6,7 @@ never written have the step -1 and the time NaN. `vtkhdf` adds links for ParaVie
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,7 +132,7 @@ class Layout:
             grid.units if grid else "",
             time_units,
             tuple(_variable(view) for view in views),
-            tuple(f"{name}_measure" if name in taken else name for name in measures),
+            series_names(measures, taken),
             tuple(particles),
             {"Conventions": "CF-1.11", **(attributes or {})},
         )
@@ -141,6 +141,11 @@ class Layout:
         """Return the shape of a dataset: (time, z, y, x)."""
         extents = {name: len(axis.positions) for name, axis in self.axes.items()} | {"complex": 2}
         return (self.snapshots, *(extents[name] for name in variable.dimensions))
+
+
+def series_names(measures: Sequence[str], taken: Collection[str]) -> tuple[str, ...]:
+    """Return the names of measures in a file in which the names `taken` are."""
+    return tuple(f"{name}_measure" if name in taken else name for name in measures)
 
 
 def _dimensions(view: View) -> tuple[str, ...]:

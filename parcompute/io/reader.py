@@ -125,6 +125,16 @@ class Reader:
         return values
 
 
+def holds_fields(path: Path) -> bool:
+    """Say whether there is a file of a run with any field in it."""
+    import h5py
+
+    if not path.is_file():
+        return False
+    with h5py.File(path, "r", locking=False) as file:
+        return any(getattr(node, "ndim", 0) > 1 for node in file.values())
+
+
 def _names(dataset: Any) -> list[str]:
     """Return the names of the dimensions, which are those of their last scales."""
     return [list(d.keys())[-1] for d in dataset.dims]

@@ -5,21 +5,44 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
+from parcompute.box import Index
 from parcompute.comm import Communicator
 from parcompute.io.background import Background
 from parcompute.io.collective import together
 from parcompute.io.commit import Commit
 from parcompute.io.pieces import Piece
 from parcompute.io.stores import Store
-from parcompute.io.views import View
 from parcompute.particles import Particles
 from parcompute.reductions import all_true
 
 _NICE = 10
+
+
+class Source(Protocol):
+    """What is written as one dataset: a `View` of a field, as a rule."""
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset."""
+
+    @property
+    def shape(self) -> Index:
+        """Shape of a snapshot in the file."""
+
+    @property
+    def file_dtype(self) -> np.dtype[Any]:
+        """Type of the dataset."""
+
+    def buffer(self) -> NDArray[Any]:
+        """Return memory for `piece`."""
+
+    def piece(self, index: int, buffer: NDArray[Any]) -> Piece:
+        """Return a copy, in `buffer`, of what this rank has of snapshot `index`."""
 
 
 class Snapshots:
@@ -35,8 +58,8 @@ class Snapshots:
         Its name, for messages.
     comm : Communicator
         All ranks.
-    views : sequence of View
-        What is written of the fields.
+    views : sequence of Source
+        What is written.
     series : sequence of str
         Names in the file of the measures, in their order.
     particles : sequence of Particles
@@ -50,7 +73,7 @@ class Snapshots:
         store: Store,
         path: Path,
         comm: Communicator,
-        views: Sequence[View],
+        views: Sequence[Source],
         *,
         series: Sequence[str] = (),
         particles: Sequence[Particles] = (),

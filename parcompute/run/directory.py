@@ -27,6 +27,7 @@ TIMINGS = "timings.json"
 LOG = "log.txt"
 PREVIEW = "preview.png"
 ANALYSIS = "analysis.csv"
+MEMBERS = "members"  # of an ensemble: a run directory for each
 REQUEST = "request"  # made by `parcompute checkpoint`, removed by the run
 
 BEFORE = (".hydra", LOG)  # what a run leaves that is killed before it has a record
@@ -131,6 +132,17 @@ def shown(directory: Path) -> str:
     """Return the path as a user wants to see it: relative to the current folder, if inside."""
     inside = directory.is_relative_to(Path.cwd())
     return str(directory.relative_to(Path.cwd()) if inside else directory)
+
+
+def member(folder: Path, number: int) -> Path:
+    """Return the run directory of a member of the ensemble in `folder`."""
+    return folder / MEMBERS / f"{number:03d}"
+
+
+def members(folder: Path) -> list[Path]:
+    """Return the run directories of the members that have begun, in their order."""
+    found = [path.parent for path in (folder / MEMBERS).glob(f"*/{RECORD}")]
+    return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
 def clear_output(folder: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ from parcompute.run.progress import Progress, Say
 from parcompute.run.report import Report
 from parcompute.run.saving import Saving
 from parcompute.run.spec import RunSpec
-from parcompute.run.start import begin, workers
-from parcompute.run.stops import StopRequests
+from parcompute.run.start import attributes, begin, on_grid, workers
+from parcompute.run.stops import Asked, StopRequests
 from parcompute.run.timings import save_timings
 from parcompute.run.watchdog import Watchdog
 from parcompute.stencils import described
@@ -32,8 +33,38 @@ from parcompute.timing import Timers
 _GUARDED = 5  # pieces between two searches for NaN
 
 
-def run_rank(comm: Communicator, spec: RunSpec, engine: str) -> Report:
+@dataclass(frozen=True)
+class Host:
+    """What a run has from the one that it is a part of.
+
+    Attributes
+    ----------
+    folder : Path
+        Its run directory.
+    stops : Asked
+        Tells requests to stop.
+    show : callable
+        Takes lines about the progress of this run, on its rank 0; the others stand in its log only.
+    """
+
+    folder: Path
+    stops: Asked
+    show: Say
+
+
+def run_rank(comm: Communicator, spec: RunSpec, engine: str, host: Host | None = None) -> Report:
     """Make the run as one of its ranks; collective.
+
+    Parameters
+    ----------
+    comm : Communicator
+        All ranks of the run.
+    spec : RunSpec
+        The run.
+    engine : str
+        What `comm` is of.
+    host : Host, optional
+        If the run is a part of another one.
 
     Raises
     ------
@@ -47,17 +78,18 @@ def run_rank(comm: Communicator, spec: RunSpec, engine: str) -> Report:
         spec.kernels.engine, dims, spec.backend.threads, spec.kernels.time_tile, spec.poison
     )
     folder = Path(spec.directory)
-    watchdog = Watchdog(spec.backend.hang_timeout, comm, folder)
+    around = (host.folder,) if host else ()
+    watchdog = Watchdog(spec.backend.hang_timeout, comm, folder, *around)
     with directory.recorded(folder), settings.use(chosen), watchdog:
         experiment = registry.build(Path(spec.path), spec.parameters)
         try:
-            run = Run(comm, spec, engine, experiment, watchdog)
+            run = Run(comm, spec, engine, experiment, watchdog, host)
         except MemoryError as error:
             raise ConfigError(
                 f"The fields do not fit into memory ({error}): use a smaller grid or more ranks "
                 f"on more machines."
             ) from None
-        with StopRequests() as stops:
+        with nullcontext(host.stops) if host else StopRequests() as stops:
             return run.make(stops)
 
 
@@ -71,9 +103,10 @@ class Run:
         engine: str,
         experiment: Experiment,
         watchdog: Watchdog,
+        host: Host | None,
     ) -> None:
         self.comm, self.spec, self.engine, self.experiment = comm, spec, engine, experiment
-        self.watchdog = watchdog
+        self.watchdog, self.host = watchdog, host
         self.is_root = comm.Get_rank() == 0
         self.directory = Path(spec.directory)
         self.timers = Timers()
@@ -91,14 +124,14 @@ class Run:
         self.stopped: str | None = None
         self.outputs = Outputs(comm, spec, experiment, self._attributes())
 
-    def make(self, stops: StopRequests) -> Report:
+    def make(self, stops: Asked) -> Report:
         """Make all steps with their output; return the report."""
         self.comm.Barrier()  # nothing is written before all ranks are set up
-        with begin(self) as say:
+        with self._begun() as say:
             self.saving = Saving(self.comm, self.spec, self.experiment, self.initial, stops)
             if self.spec.resumed:
                 self._resume(say)
-            progress = Progress(self.experiment.steps, self.cells, say) if self.is_root else None
+            progress = self._progress(say) if self.is_root else None
             try:
                 self._loop(progress)
             except DivergenceError:  # raised by all ranks, so that closing is collective
@@ -114,6 +147,21 @@ class Run:
             with self.timers.phase("output"):
                 self.outputs.close()
             return self._finish(say)
+
+    def _begun(self) -> AbstractContextManager[Say]:
+        shape = " x ".join(map(str, self.grid.shape_global)) + " cells, " if self.grid else ""
+        how = workers(self.comm, self.spec, self.engine)
+        title = f"{self.spec.name}: {shape}{self.experiment.steps} steps, {how}"
+        entries = {"engine": self.engine, "ranks": self.comm.Get_size(), **on_grid(self.grid)}
+        return begin(self.comm, self.spec, title, entries, printed=self.host is None)
+
+    def _progress(self, say: Say) -> Progress:
+        def show(line: str) -> None:
+            say(line)
+            if self.host is not None:
+                self.host.show(line)
+
+        return Progress(self.experiment.steps, self.cells, show, bar=self.host is None)
 
     def _resume(self, say: Say) -> None:
         """Go back to the last checkpoint; to the beginning if the run was not saved before."""
@@ -208,19 +256,9 @@ class Run:
         self.watchdog.progress()
 
     def _attributes(self) -> dict[str, str]:
-        """Return what ``fields.h5`` tells about the run."""
-        origin = self.spec.origin
         dims = " x ".join(map(str, self.grid.dims)) if self.grid else "none"
-        how = f"{workers(self)}, decomposition {dims}"
-        return {
-            "title": self.spec.name,
-            "source": f"parcompute {origin.get('parcompute', '')}",
-            "history": f"{origin.get('started', '')}: {how}",
-            "config": json.dumps(self.spec.config()),
-            "versions": json.dumps(origin.get("packages", {})),
-            "git_commit": origin.get("git_commit") or "",
-            "decomposition": dims,
-        }
+        how = f"{workers(self.comm, self.spec, self.engine)}, decomposition {dims}"
+        return attributes(self.spec, how, dims)
 
     def _finish(self, say: Say) -> Report:
         save_timings(self.comm, self.timers, self.directory)
@@ -243,6 +281,7 @@ class Run:
             kernels=described(dict.fromkeys(f.grid for f in self.experiment.fields().values())),
             saved=self.saving.saved,
             stopped=self.stopped,
+            part_of=str(self.host.folder) if self.host else None,
         )
 
     def _errors(self) -> dict[str, dict[str, float]]:

@@ -27,14 +27,24 @@ class Progress:
         Takes a plain line.
     stream : file
         Where a bar is drawn, if it is a terminal; default standard error.
+    bar : bool
+        Whether there may be a bar.
     """
 
-    def __init__(self, steps: int, cells: int, say: Say, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        steps: int,
+        cells: int,
+        say: Say,
+        stream: TextIO | None = None,
+        *,
+        bar: bool = True,
+    ) -> None:
         self._steps, self._cells, self._say = steps, cells, say
         self._first, self._start = 0, perf_counter()
         self._last = self._start
         stream = stream or sys.stderr
-        self._bar = _bar(steps, stream) if stream.isatty() and steps else None
+        self._bar = _bar(steps, stream) if bar and stream.isatty() and steps else None
 
     def update(self, step: int) -> None:
         """Tell that `step` steps are done; the rate counts from the first call on.
@@ -88,15 +98,16 @@ def _bar(steps: int, stream: TextIO) -> Any:
     return bar
 
 
-def logger(file: Path) -> Say:
-    """Return a function that prints a line and adds it to `file`.
+def logger(file: Path, *, printed: bool = True) -> Say:
+    """Return a function that prints a line, if that is wished, and adds it to `file`.
 
     A run does not end because its lines find no reader (``| head``) or no room in the log.
     """
 
     def say(line: str) -> None:
         with suppress(BrokenPipeError):
-            print(line, flush=True)
+            if printed:
+                print(line, flush=True)
         with suppress(OSError), file.open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ from parcompute.comm.launcher import detect
 from parcompute.errors import BusyError, ConfigError
 from parcompute.io import checkpoint
 from parcompute.run import directory
-from parcompute.run.spec import RunSpec
+from parcompute.run.spec import Ensemble, RunSpec
 from parcompute.run.start import busy, is_busy
 
 AUTO = "auto"
 _OVERRIDES = "resume_overrides"
 _FREE = ("output.writer", "output.overlap")  # what may differ, beside backend, kernels, checkpoint
 _OF_FILE = ("fields", "region", "precision", "compression")  # of output: what the file is made for
+_FIXED = (*(f"output.{key}:" for key in _OF_FILE), "ensemble.")
 
 
 def arguments_of(folder: Path, given: Sequence[str]) -> list[str]:
@@ -85,16 +87,17 @@ def resolve(spec: RunSpec, resume: str, *, overrides: bool = False) -> RunSpec |
 def _check(folder: Path, record: dict[str, Any], spec: RunSpec, overrides: bool) -> None:
     shown = directory.shown(folder)
     changed = differences(record["config"], spec)
-    fixed = [text for text in changed if text.startswith(tuple(f"output.{k}:" for k in _OF_FILE))]
+    fixed = [text for text in changed if text.startswith(_FIXED)]
     if fixed and overrides:
-        raise ConfigError(f"The file of the run '{shown}' is made for another {'; '.join(fixed)}.")
+        raise ConfigError(f"The run '{shown}' is made for another {'; '.join(fixed)}.")
     if changed and not overrides:
         raise ConfigError(
             f"The run '{shown}' has another configuration ({'; '.join(changed)}): leave these "
             f"out, or add resume_overrides=true to go on with the new values."
         )
-    steps, saved = spec.parameters.get("steps"), checkpoint.last_step(folder)
-    if isinstance(steps, int) and saved is not None and steps < saved:
+    found = [checkpoint.last_step(path) for path in (folder, *directory.members(folder))]
+    steps, saved = spec.parameters.get("steps"), max((s for s in found if s is not None), default=0)
+    if isinstance(steps, int) and steps < saved:
         raise ConfigError(
             f"The run '{shown}' was saved at step {saved} and cannot go back: set "
             f"experiment.steps to {saved} or more, got {steps}."
@@ -113,8 +116,9 @@ def differences(before: dict[str, Any], spec: RunSpec) -> list[str]:
     """
     found = []
     now = spec.config()
-    for section in ("experiment", "output"):
-        old, new = before.get(section, {}), now[section]
+    for section in ("experiment", "output", "ensemble"):
+        new = now[section]
+        old = before.get(section, asdict(Ensemble()) if section == "ensemble" else {})
         for key in dict.fromkeys([*old, *new]):
             name = f"{section}.{key}"
             a, b = old.get(key), _plain(new.get(key))

@@ -19,7 +19,7 @@ from parcompute.io.collective import on_root
 from parcompute.run import directory, state
 from parcompute.run.experiment import Experiment
 from parcompute.run.spec import RunSpec
-from parcompute.run.stops import StopRequests
+from parcompute.run.stops import Asked
 
 _LOOK = 1.0  # seconds between two looks for a request
 _SAVE, _STOP = 1, 2
@@ -54,8 +54,8 @@ class Saving:
         Set up.
     initial : dict
         Its parameters that `setup` left as they were.
-    stops : StopRequests
-        Signals that have come to this rank.
+    stops : Asked
+        What asks this rank to stop.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Saving:
         spec: RunSpec,
         experiment: Experiment,
         initial: dict[str, Any],
-        stops: StopRequests,
+        stops: Asked,
     ) -> None:
         self._comm, self._experiment, self._initial = comm, experiment, initial
         self._folder, self._options, self._stops = Path(spec.directory), spec.checkpoint, stops

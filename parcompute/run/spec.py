@@ -140,6 +140,33 @@ class Kernels:
             _at_least("kernels.time_tile", self.time_tile, 1)
 
 
+@dataclass
+class Ensemble:
+    """Runs that differ in one parameter, side by side.
+
+    Attributes
+    ----------
+    members : int
+        How many runs; 1: no ensemble.
+    vary : str, optional
+        The parameter of the experiment that differs; default: ``seed``, where there is one.
+    values : list, optional
+        Its value for each member; default: the configured whole number and those that follow.
+    """
+
+    members: int = 1
+    vary: str | None = None
+    values: list[Any] | None = None
+
+    def __post_init__(self) -> None:
+        _at_least("ensemble.members", self.members, 1)
+        if self.values is not None and len(self.values) != self.members:
+            raise ConfigError(
+                f"ensemble.values must have one entry for each of ensemble.members={self.members}, "
+                f"got {len(self.values)}."
+            )
+
+
 def _one_of(key: str, value: str, valid: tuple[str, ...]) -> None:
     if value not in valid:
         raise ConfigError(f"{key} must be one of {', '.join(valid)}, got '{value}'.")
@@ -173,8 +200,8 @@ class RunSpec:
         Absolute path of the run directory.
     origin : dict
         Versions, commit, host and command, for the record.
-    backend, output, kernels, checkpoint
-        As in the configuration.
+    backend, output, kernels, checkpoint, ensemble
+        As in the configuration; `run.members.resolved` has filled in what the ensemble left out.
     resumed : bool
         Whether the run goes on from its last checkpoint.
     poison : bool
@@ -193,6 +220,7 @@ class RunSpec:
     output: Output = field(default_factory=Output)
     kernels: Kernels = field(default_factory=Kernels)
     checkpoint: Checkpoints = field(default_factory=Checkpoints)
+    ensemble: Ensemble = field(default_factory=Ensemble)
     resumed: bool = False
     poison: bool = False
     guarded: bool = True
@@ -206,4 +234,5 @@ class RunSpec:
             "output": values["output"],
             "kernels": values["kernels"],
             "checkpoint": values["checkpoint"],
+            "ensemble": values["ensemble"],
         }

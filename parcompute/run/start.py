@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+from parcompute.comm import Communicator
 from parcompute.comm.cores import usable_cpus
 from parcompute.errors import BusyError
+from parcompute.grid import Grid
 from parcompute.io.collective import on_root
 from parcompute.run import directory
 from parcompute.run.progress import Say, logger
-
-if TYPE_CHECKING:
-    from parcompute.run.driver import Run
+from parcompute.run.spec import RunSpec
 
 
 def is_busy(folder: Path) -> bool:
@@ -36,25 +37,46 @@ def is_busy(folder: Path) -> bool:
 
 
 @contextmanager
-def begin(run: Run) -> Iterator[Say]:
+def begin(
+    comm: Communicator,
+    spec: RunSpec,
+    title: str,
+    entries: dict[str, Any],
+    *,
+    printed: bool = True,
+) -> Iterator[Say]:
     """Lock the run directory, write the record of the run, and say what is run; collective.
+
+    Parameters
+    ----------
+    comm : Communicator
+        All ranks of the run.
+    spec : RunSpec
+        The run.
+    title : str
+        Its first line.
+    entries : dict
+        What the record tells beside what follows from `spec`.
+    printed : bool
+        Whether lines are printed; if not, they stand in the log only.
 
     Yields
     ------
     callable
-        Prints lines on rank 0, and does nothing elsewhere.
+        Takes lines on rank 0, and does nothing elsewhere.
 
     Raises
     ------
     BusyError
         On every rank, if another process makes this run.
     """
-    lock = on_root(run.comm, _lock, run.directory)
+    folder, is_root = Path(spec.directory), comm.Get_rank() == 0
+    lock = on_root(comm, _lock, folder)
     try:
-        on_root(run.comm, _record, run)
-        yield _opening(run) if run.is_root else lambda _: None
+        on_root(comm, _record, spec, entries)
+        yield _opening(folder, title, printed) if is_root else lambda _: None
     finally:
-        if run.is_root and lock is not None:
+        if is_root and lock is not None:
             os.close(lock)
 
 
@@ -77,44 +99,68 @@ def busy(folder: Path) -> str:
     return f"The run '{directory.shown(folder)}' is still going on: wait until it has ended."
 
 
-def _record(run: Run) -> None:
-    before = {}
-    if run.spec.resumed:
-        before = directory.read_record(run.directory)
+def on_grid(grid: Grid | None) -> dict[str, Any]:
+    """Return the entries of the record about the grid."""
+    return {"dims": grid.dims if grid else None, "periods": grid.periods if grid else None}
+
+
+def _record(spec: RunSpec, entries: dict[str, Any]) -> None:
+    folder = Path(spec.directory)
+    before = directory.read_record(folder) if spec.resumed else {}
     record = {
         **before,
         "status": "running",
-        "name": run.spec.name,
-        "config": run.spec.config(),
-        "experiment_file": run.spec.path,
-        "engine": run.engine,
-        "ranks": run.comm.Get_size(),
-        "dims": run.grid.dims if run.grid else None,
-        "periods": run.grid.periods if run.grid else None,
-        **run.spec.origin,
-        "started": before.get("started", run.spec.origin.get("started")),
+        "name": spec.name,
+        "config": spec.config(),
+        "experiment_file": spec.path,
+        **entries,
+        **spec.origin,
+        "started": before.get("started", spec.origin.get("started")),
     }
     for outdated in ("error", "finished", "report"):
         record.pop(outdated, None)
-    for left in run.directory.glob(f".{directory.RECORD}.*"):
+    for left in folder.glob(f".{directory.RECORD}.*"):
         left.unlink(missing_ok=True)  # of a process that was killed
-    directory.write_json(run.directory / directory.RECORD, record)
+    directory.write_json(folder / directory.RECORD, record)
 
 
-def _opening(run: Run) -> Say:
-    say = logger(run.directory / directory.LOG)
-    shape = " x ".join(map(str, run.grid.shape_global)) + " cells, " if run.grid else ""
-    say(f"{run.spec.name}: {shape}{run.experiment.steps} steps, {workers(run)}")
-    say(f"in {directory.shown(run.directory)}")
+def _opening(folder: Path, title: str, printed: bool) -> Say:
+    say = logger(folder / directory.LOG, printed=printed)
+    say(title)
+    say(f"in {directory.shown(folder)}")
     return say
 
 
-def workers(run: Run) -> str:
+def attributes(spec: RunSpec, how: str, dims: str) -> dict[str, str]:
+    """Return what ``fields.h5`` tells about the run.
+
+    Parameters
+    ----------
+    spec : RunSpec
+        The run.
+    how : str
+        What made it, in words.
+    dims : str
+        Ranks along each axis.
+    """
+    origin = spec.origin
+    return {
+        "title": spec.name,
+        "source": f"parcompute {origin.get('parcompute', '')}",
+        "history": f"{origin.get('started', '')}: {how}",
+        "config": json.dumps(spec.config()),
+        "versions": json.dumps(origin.get("packages", {})),
+        "git_commit": origin.get("git_commit") or "",
+        "decomposition": dims,
+    }
+
+
+def workers(comm: Communicator, spec: RunSpec, engine: str) -> str:
     """Return ranks x threads in words, against the cores where there are fewer."""
-    ranks, threads = run.comm.Get_size(), run.spec.backend.threads
-    text = f"{run.engine}, {ranks} rank{'s' * (ranks != 1)}"
+    ranks, threads = comm.Get_size(), spec.backend.threads
+    text = f"{engine}, {ranks} rank{'s' * (ranks != 1)}"
     if threads > 1:
         text += f" x {threads} threads"
-    if run.engine != "mpi" and ranks * threads > usable_cpus():
+    if engine != "mpi" and ranks * threads > usable_cpus():
         text += f" on {usable_cpus()} cores"
     return text

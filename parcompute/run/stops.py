@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from parcompute.comm import stopping
 from parcompute.comm.launcher import detect
 
+_LOOK = 1.0  # seconds between two looks for a request in a file
+
 Handler = Callable[[int, FrameType | None], Any] | int | None
+
+
+class Asked(Protocol):
+    """Tells a rank what asks it to stop."""
+
+    @property
+    def asked(self) -> str | None:
+        """The name of the signal, or what else has asked; None if nothing has."""
 
 
 class StopRequests:
@@ -113,6 +126,52 @@ def passed_on(ask: Callable[[str], None], able: Callable[[], bool]) -> Iterator[
         yield
     finally:
         _restore(before)
+
+
+class SharedStops:
+    """Requests to stop for groups of ranks that do not wait for each other: one comes to all.
+
+    They tell each other in a file; groups may be on other machines that share the folder.
+
+    Parameters
+    ----------
+    stops : Asked
+        What has come to this rank.
+    file : Path
+        The file; it may also come from elsewhere, with the word ``stop`` in it.
+    looks : bool
+        Whether this rank looks for the file; one of a group does.
+    """
+
+    def __init__(self, stops: Asked, file: Path, *, looks: bool) -> None:
+        self._stops, self._file, self._looks = stops, file, looks
+        self._looked = monotonic()
+        self._asked: str | None = None
+
+    @property
+    def asked(self) -> str | None:
+        """What has asked any of the groups to stop; None if nothing has."""
+        if self._asked is None:
+            self._asked = self._stops.asked
+            if self._asked is not None:
+                self.tell(self._asked)
+            elif self._looks and monotonic() - self._looked >= _LOOK:
+                self._looked = monotonic()
+                self._asked = self._told()
+        return self._asked
+
+    def tell(self, name: str) -> None:
+        """Ask all groups to stop, because of `name`."""
+        draft = self._file.with_name(f".{self._file.name}.{platform.node()}.{os.getpid()}")
+        with suppress(OSError):  # the others have got the signal too, as a rule
+            draft.write_text(name)
+            draft.replace(self._file)
+
+    def _told(self) -> str | None:
+        with suppress(OSError):
+            text = self._file.read_text().strip()
+            return "a request" if text == "stop" else text
+        return None
 
 
 class Folder:

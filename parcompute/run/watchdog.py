@@ -42,12 +42,12 @@ class Watchdog:
         The time limit; 0 or None: no watch.
     comm : Communicator
         All ranks of the run; it is asked for their number, and not used.
-    folder : Path
-        The run directory, in which the end is recorded.
+    *folders : Path
+        The run directory, in which the end is recorded; and that of the ensemble around it.
     """
 
-    def __init__(self, seconds: float | None, comm: Communicator, folder: Path) -> None:
-        self._seconds, self._folder = seconds or 0.0, folder
+    def __init__(self, seconds: float | None, comm: Communicator, *folders: Path) -> None:
+        self._seconds, self._folders = seconds or 0.0, folders
         self._grace = max(_LEAST_GRACE, self._seconds / 10)
         self._rank, self._size = comm.Get_rank(), comm.Get_size()
         self._turn = _LATER + _STAGGER * min(self._rank, 8) if self._rank else 0.0
@@ -102,7 +102,8 @@ class Watchdog:
         )
         _say(f"error: {error}\n")
         with suppress(OSError):
-            directory.record_failure(self._folder, error)
+            for folder in self._folders:
+                directory.record_failure(folder, error)
         os._exit(1)  # the launcher or the supervisor then ends the other ranks
 
     def _where(self) -> str:

@@ -14,7 +14,7 @@ from time import perf_counter
 from parcompute.comm import Communicator
 from parcompute.errors import ParcomputeError
 from parcompute.run import launch
-from parcompute.run.driver import run_rank
+from parcompute.run.ensemble import run_all
 from parcompute.run.report import Report
 from parcompute.run.spec import RunSpec
 from parcompute.verification.combinations import Combination
@@ -125,7 +125,7 @@ def quiet_rank(
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         for spec in specs:
             begin = perf_counter()
-            report = run_rank(comm, spec, engine)
+            report = run_all(comm, spec, engine)
             found.append((report, perf_counter() - begin))
     return found
 
