@@ -117,6 +117,9 @@ class Communicator(Protocol):
     def Dup(self) -> Any:
         """Return a communicator of the same ranks whose messages never meet those of this one."""
 
+    def Split(self, color: int = 0, key: int = 0) -> Any:
+        """Return the communicator of all ranks that give the same color, ordered by key."""
+
     def Free(self) -> None:
         """Give the communicator up (all ranks together)."""
 
