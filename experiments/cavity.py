@@ -80,7 +80,7 @@ class Cavity(pc.Experiment):
 
     @property
     def dt(self):
-        """Time step, stable for diffusion and centred advection (Hirt, J. Comput. Phys. 2, 1968)."""
+        """Time step: stable diffusion, and centred advection (Hirt, J. Comput. Phys. 2, 1968)."""
         nu = 1.0 / self.reynolds
         return self.cfl * min(self.h**2 / (4 * nu), 2 * nu)
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from parcompute import settings
 from parcompute.native import address
 
+_KERNELS = (np.dtype(np.float32), np.dtype(np.float64))
 Terms = tuple[tuple[int, float], ...]
 """(offset, weight) pairs."""
 
@@ -134,7 +135,7 @@ def _weighted(
 
 def _is_compiled(*arrays: NDArray[Any]) -> bool:
     return settings.current().engine == "numba" and all(
-        a.dtype.name in ("float32", "float64") and a.strides[-1] == a.itemsize for a in arrays
+        a.dtype in _KERNELS and a.strides[-1] == a.itemsize for a in arrays
     )
 
 
