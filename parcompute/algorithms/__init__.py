@@ -2,7 +2,8 @@
 
 from parcompute.algorithms.coarsening import CELLS, POINTS, Coarsening
 from parcompute.algorithms.krylov import ConjugateGradients
-from parcompute.algorithms.multigrid import Equation, Multigrid
+from parcompute.algorithms.levels import Equation
+from parcompute.algorithms.multigrid import Multigrid
 from parcompute.algorithms.poisson import Poisson
 
 __all__ = [

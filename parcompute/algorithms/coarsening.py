@@ -50,12 +50,6 @@ class Coarsening:
     even: Terms
     odd: Terms
 
-    @property
-    def reach(self) -> tuple[int, int]:
-        """How far the restriction reads below and above the centre."""
-        offsets = [offset for offset, _ in self.restriction]
-        return self.centre - min(offsets), max(offsets) - self.centre
-
     def restrict(self, fine: NDArray[Any], coarse: NDArray[Any]) -> None:
         """Set `coarse`.
 

@@ -10,130 +10,20 @@ Oosterlee & Schueller, "Multigrid", 2001, sections 2.4 to 2.6 and 6.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 
 from parcompute.algorithms.coarsening import CELLS, Coarsening
-from parcompute.algorithms.moves import MovePlan, Mover
-from parcompute.box import Box, Index
+from parcompute.algorithms.levels import Equation, Level, Link
+from parcompute.box import Index
 from parcompute.comm import Communicator
-from parcompute.decomposition import Decomposition, block
+from parcompute.decomposition import Decomposition
 from parcompute.errors import ConfigError
 from parcompute.field import Field
 from parcompute.grid import Grid
 from parcompute.topology import best_dims
 
 _MOST_COARSEST = 64  # cells along an axis of the last level, where sweeps have to do it all
-
-
-class Equation(Protocol):
-    """A u = f on one level, as made by ``equation(u, f)``; all calls are collective."""
-
-    def residual(self, r: Field) -> None:
-        """Set r to f - A u."""
-
-    def smooth(self, sweeps: int) -> None:
-        """Change u so that its error becomes smooth."""
-
-    def solve(self) -> None:
-        """Solve the equation on the coarsest level."""
-
-
-class Level:
-    """One level as seen by a rank that has cells of it.
-
-    Attributes
-    ----------
-    u, f, r : Field
-        Unknown, right-hand side and residual.
-    equation : Equation
-        What they obey.
-    """
-
-    def __init__(self, equation: Callable[[Field, Field], Equation], u: Field, f: Field) -> None:
-        self.u, self.f = u, f
-        self.r = u.like("residual", homogeneous=True)
-        self.equation = equation(u, f)
-
-    def coarser(self, equation: Callable[[Field, Field], Equation], grid: Grid) -> Level:
-        """Return the level on `grid`."""
-        u = self.u
-        sides = tuple((low.homogeneous(), high.homogeneous()) for low, high in u.sides)
-        made = [
-            grid.field(name, dtype=u.dtype, halo=u.depth, boundary=sides) for name in ("u", "f")
-        ]
-        return Level(equation, *made)
-
-
-class Link:
-    """What goes between a level and the next coarser one.
-
-    Parameters
-    ----------
-    comm : Communicator
-        The ranks of the fine level; those of the coarse level are the first of them.
-    fine : Level
-        The level.
-    coarse : Level or None
-        The next one, None on ranks without cells of it.
-    blocks : Decomposition
-        Cells of the coarse level by rank.
-    coarsening : Coarsening
-        How values go.
-    """
-
-    def __init__(
-        self,
-        comm: Communicator,
-        fine: Level,
-        coarse: Level | None,
-        blocks: Decomposition,
-        coarsening: Coarsening,
-    ) -> None:
-        self.fine, self.coarse, self._coarsening = fine, coarse, coarsening
-        grid, ranks, rank = fine.u.grid, range(comm.Get_size()), comm.Get_rank()
-        owned = [_coarse_box(blocks, r) for r in ranks]
-        boxes = [grid.decomposition.box(r) for r in ranks]
-        parents = [_parents(box, coarsening.centre) for box in boxes]
-        windows = [_window(box) for box in boxes]
-        dtype = fine.u.dtype
-        periods = [n * p for n, p in zip(blocks.shape_global, grid.periods, strict=True)]
-        beyond = [_with_ghosts(box, blocks) for box in owned]
-        self._up = Mover(MovePlan.build(rank, parents, owned), comm, dtype)
-        self._down = Mover(MovePlan.build(rank, beyond, windows, periods), comm, dtype)
-        self._parents = np.zeros(parents[rank].shape, dtype)
-        self._window = np.zeros(windows[rank].shape, dtype)
-        self._parents_from, self._window_from = parents[rank].start, windows[rank].start
-        self._owned_from = owned[rank].start
-        self._none = np.zeros((0,) * grid.ndim, dtype)
-        self._needs_halo = _needs_halo(grid.decomposition, coarsening)
-
-    def restrict(self, values: Field) -> None:
-        """Bring values of the fine level to f of the coarse one."""
-        if self._needs_halo:
-            values.exchange()
-        first = tuple(2 * i for i in self._parents_from)
-        fine = values.padded[_from(values, first)]
-        self._coarsening.restrict(fine, self._parents)
-        target = self._none if self.coarse is None else self.coarse.f.owned
-        self._up.move(self._parents, self._parents_from, target, self._owned_from)
-
-    def correct(self) -> None:
-        """Add the interpolation of u of the coarse level to that of the fine one."""
-        source, first = self._none, self._owned_from
-        if self.coarse is not None:
-            u = self.coarse.u
-            u.fill_ghosts()
-            source, first = u.padded, _padded_from(u)
-        self._down.move(source, first, self._window, self._window_from)
-        u = self.fine.u
-        begin = tuple(2 * (i + 1) for i in self._window_from)
-        shape = tuple(2 * (n - 2) for n in self._window.shape)
-        places = tuple(
-            slice(s.start, s.start + n) for s, n in zip(_from(u, begin), shape, strict=True)
-        )
-        self._coarsening.interpolate(self._window, u.padded[places])
 
 
 class Multigrid:
@@ -157,7 +47,8 @@ class Multigrid:
     Raises
     ------
     ConfigError
-        If the grid cannot be halved so many times, or too many cells are left on the last level.
+        If the grid cannot be halved so many times, too many cells are left on the last level, or
+        u is no field of floats at centres.
     """
 
     def __init__(
@@ -170,9 +61,10 @@ class Multigrid:
         levels: int | None = None,
         before: int = 2,
         after: int = 1,
-        cells_per_rank: int = 2048,
+        cells_per_rank: int = 16384,
     ) -> None:
         grid = u.grid
+        _check_field(u)
         self._before, self._after = before, after
         self._coarsening, self._cells_per_rank = coarsening, cells_per_rank
         count = _checked_levels(grid, levels)
@@ -246,6 +138,14 @@ class Multigrid:
         ]
 
 
+def _check_field(u: Field) -> None:
+    if "face" in u.at or u.dtype.kind != "f" or min(u.depth) < 1:
+        raise ConfigError(
+            f"Multigrid expected a field of floats at cell centres with a halo of 1 or more, got "
+            f"'{u.name}' of {u.dtype} at {list(u.at)} with the halo {list(u.depth)}."
+        )
+
+
 def most_levels(grid: Grid) -> int:
     """Return how many levels a grid allows: all axes are halved, a periodic one to even or 1."""
     levels, shape = 1, grid.shape_global
@@ -297,56 +197,3 @@ def _first_ranks(comm: Communicator, count: int) -> Communicator | None:
     inside = comm.Get_rank() < count
     part: Communicator = comm.Split(int(not inside), comm.Get_rank())
     return part if inside else None
-
-
-def _coarse_box(blocks: Decomposition, rank: int) -> Box:
-    if rank < blocks.topology.size:
-        return blocks.box(rank)
-    return Box.of_shape((0,) * blocks.ndim)
-
-
-def _parents(box: Box, centre: int) -> Box:
-    """Return the coarse cells whose centre is among the fine cells of `box`."""
-    return Box(
-        tuple(-((centre - a) // 2) for a in box.start),
-        tuple(-((centre - b) // 2) for b in box.stop),
-    )
-
-
-def _window(box: Box) -> Box:
-    """Return the coarse cells that the interpolation to the fine cells of `box` needs."""
-    return Box(tuple(a // 2 - 1 for a in box.start), tuple((b - 1) // 2 + 2 for b in box.stop))
-
-
-def _with_ghosts(box: Box, blocks: Decomposition) -> Box:
-    """Return the cells of a block with the layer of ghosts beyond the walls that it touches."""
-    if not box.size:
-        return box
-    sides = list(
-        zip(box.start, box.stop, blocks.shape_global, blocks.topology.periods, strict=True)
-    )
-    return box.grow(
-        tuple(int(a == 0 and not periodic) for a, _, _, periodic in sides),
-        tuple(int(b == n and not periodic) for _, b, n, periodic in sides),
-    )
-
-
-def _needs_halo(blocks: Decomposition, coarsening: Coarsening) -> bool:
-    """Return whether any coarse value is made of fine values of several ranks."""
-    if coarsening is not CELLS:
-        return True
-    return any(
-        block(k, d, n)[0] % 2
-        for n, d in zip(blocks.shape_global, blocks.topology.dims, strict=True)
-        for k in range(d)
-    )
-
-
-def _padded_from(field: Field) -> Index:
-    """Return the global index of the first padded cell."""
-    return tuple(a - w for a, w in zip(field.grid.box.start, field.halo, strict=True))
-
-
-def _from(field: Field, first: Index) -> tuple[slice, ...]:
-    """Return the part of the padded block from the cell of global index `first` on."""
-    return tuple(slice(i - a, None) for i, a in zip(first, _padded_from(field), strict=True))

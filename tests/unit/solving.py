@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 import parcompute as pc
-from parcompute.algorithms import ConjugateGradients, Multigrid, Poisson
+from parcompute.algorithms import CELLS, POINTS, ConjugateGradients, Multigrid, Poisson
 from parcompute.settings import Settings, use
 
 WALLS = {
@@ -52,11 +52,16 @@ def solved_in_every_way(comm):
     Agglomeration differs: coarse levels have all ranks, or fewer.
     """
     found = []
-    for shape, walls in (((16, 12), "mixed"), ((8, 12), "periodic")):
+    for shape, walls, coarsening in (
+        ((16, 12), "mixed", CELLS),
+        ((8, 12), "periodic", CELLS),
+        ((16, 8), "periodic", POINTS),
+    ):
         ways = []
         for cells_per_rank in (1, 20):
             u, f = poisson(comm, shape, walls)
-            solver = Multigrid(Poisson, u, f, cells_per_rank=cells_per_rank)
+            options = {"coarsening": coarsening, "cells_per_rank": cells_per_rank}
+            solver = Multigrid(Poisson, u, f, **options)
             solver.full()
             solver.cycle()
             ways.append(u[...].tobytes())
