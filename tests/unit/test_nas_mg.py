@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 import parcompute as pc
+from parcompute.run import registry
+from tests.helpers import ROOT
 from tests.unit.gallery import assert_same_bits, made
 
 
@@ -16,6 +18,10 @@ def test_class_s_has_the_published_norm():
 
 def test_the_same_bits_on_any_ranks_and_engine():
     assert_same_bits([("nas_mg", 1, {})])
+
+
+def test_it_is_listed_by_its_own_docstring_not_that_of_a_class_before():
+    assert registry.summary(ROOT / "experiments" / "nas_mg.py").startswith("NAS MG: lap u = v")
 
 
 def test_an_unknown_class():
