@@ -7,7 +7,6 @@ from typing import Any
 
 import parcompute as pc
 from parcompute.run import registry
-from parcompute.settings import Settings, use
 from tests.helpers import ROOT
 
 
@@ -31,12 +30,3 @@ def after(comm: pc.Communicator, cases: Sequence[Case]) -> list[bytes]:
         fields = sorted(experiment.fields().items())
         bits.append(b"".join(field[...].tobytes() for _, field in fields))
     return bits
-
-
-def assert_same_bits(cases: Sequence[Case]) -> None:
-    """Check that two and three ranks and the numpy engine have the bits of one rank."""
-    expected = after(pc.serial(), cases)
-    with use(Settings("numpy")):
-        assert after(pc.serial(), cases) == expected
-    for ranks in (2, 3):
-        assert pc.launch(after, ranks, (cases,)) == [expected] * ranks

@@ -7,7 +7,7 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 import parcompute as pc
-from tests.unit.gallery import assert_same_bits, made
+from tests.unit.gallery import made
 
 # Ghia, Ghia & Shin, J. Comput. Phys. 48, 1982, table I, Re 100: u at (1/2, y)
 GHIA = """
@@ -57,10 +57,6 @@ def test_nothing_flows_through_walls_or_out_of_cells(steady):
     assert fine.measure()["divergence"] < 1e-8
     np.testing.assert_array_equal(fine.u[:, 0], 0.0)
     np.testing.assert_array_equal(fine.v[0, :], 0.0)
-
-
-def test_the_same_bits_on_any_ranks_and_engine():
-    assert_same_bits([("cavity", 5, {"cells": 16, "reynolds": 400.0})])
 
 
 @pytest.mark.parametrize(

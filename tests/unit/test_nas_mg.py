@@ -7,17 +7,13 @@ import pytest
 import parcompute as pc
 from parcompute.run import registry
 from tests.helpers import ROOT
-from tests.unit.gallery import assert_same_bits, made
+from tests.unit.gallery import made
 
 
 def test_class_s_has_the_published_norm():
     experiment = made("nas_mg")
     experiment.advance(4)
     assert experiment.measure()["norm"] == pytest.approx(0.5307707005734e-04, rel=1e-10)
-
-
-def test_the_same_bits_on_any_ranks_and_engine():
-    assert_same_bits([("nas_mg", 1, {})])
 
 
 def test_it_is_listed_by_its_own_docstring_not_that_of_a_class_before():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import parcompute as pc
-from tests.unit.gallery import assert_same_bits, made
+from tests.unit.gallery import made
 
 
 def test_it_converges_to_the_exact_solution_at_second_order():
@@ -46,11 +46,6 @@ def test_it_changes_no_more_at_the_tolerance():
     experiment.advance(5)
     np.testing.assert_array_equal(experiment.u[...], before)
     assert 1e-4 < experiment.measure()["residual"] <= 1e-3
-
-
-def test_the_same_bits_on_any_ranks_and_engine():
-    methods = ("jacobi", "sor", "cg", "fmg")
-    assert_same_bits([("poisson", 2, {"shape": (16, 12), "method": m}) for m in methods])
 
 
 @pytest.mark.parametrize(
