@@ -19,6 +19,7 @@ _MODULE = """\
 def sweep(f_fine, s0, s1, f_coarse, t0, t1, n0, n1, n2):
     for i in range(n0):
         for k in range(n1):
+{rows}
             for x in range(n2):
 {body}
 
@@ -53,42 +54,73 @@ def source(coarsening: Coarsening, way: str, ndim: int, dtype: str) -> str:
     dtype : {"float32", "float64"}
         Of the values.
     """
-    body = _restriction if way == "restrict" else _interpolation
-    lines = [" " * 16 + line for line in body(coarsening, ndim, dtype)]
-    return _MODULE.format(imports=IMPORTS, body="\n".join(lines), dtype=dtype)
+    text = _Text(ndim, dtype)
+    make = text.restriction if way == "restrict" else text.interpolation
+    body = make(coarsening)
+    return _MODULE.format(
+        imports=IMPORTS,
+        rows="\n".join(" " * 12 + line for line in text.rows.values()),
+        body="\n".join(" " * 16 + line for line in body),
+        dtype=dtype,
+    )
 
 
-def _restriction(coarsening: Coarsening, ndim: int, dtype: str) -> list[str]:
-    total = _total([coarsening.restriction] * ndim, "fine", 2, dtype)
-    return [f"f_coarse[{_place('coarse', 1, (0, 0, 0))}] = {total}"]
+class _Text:
+    """Statements of the inner loop.
 
+    Attributes
+    ----------
+    rows : dict
+        By name, where each row that they touch begins; set before the loop.
+    """
 
-def _interpolation(coarsening: Coarsening, ndim: int, dtype: str) -> list[str]:
-    lines = []
-    for parities in product((0, 1), repeat=ndim):
-        terms = [coarsening.odd if odd else coarsening.even for odd in parities]
-        shifted = [tuple((offset + 1, weight) for offset, weight in t) for t in terms]
-        place = _place("fine", 2, (*(0,) * (3 - ndim), *parities))
-        lines.append(f"f_fine[{place}] += {_total(shifted, 'coarse', 1, dtype)}")
-    return lines
+    def __init__(self, ndim: int, dtype: str) -> None:
+        self.ndim, self.dtype = ndim, dtype
+        self.rows: dict[str, str] = {}
 
+    def restriction(self, coarsening: Coarsening) -> list[str]:
+        """Return the statement that sets a coarse value."""
+        total = self._total([coarsening.restriction] * self.ndim, "fine", 2)
+        return [f"{self._value('coarse', 1, (0,) * self.ndim)} = {total}"]
 
-def _total(terms: Sequence[Terms], array: str, step: int, dtype: str) -> str:
-    """Return the weighted sum over all axes; that over axis 0 is innermost."""
+    def interpolation(self, coarsening: Coarsening) -> list[str]:
+        """Return the statements that add to the fine values of a coarse one."""
+        even, odd = (
+            tuple((offset + 1, weight) for offset, weight in terms)
+            for terms in (coarsening.even, coarsening.odd)
+        )
+        lines = []
+        for parities in product((0, 1), repeat=self.ndim - 1):
+            across = [odd if parity else even for parity in parities]
+            for x in sorted({offset for offset, _ in (*even, *odd)}):
+                lines.append(f"at_{x} = {self._total(across, 'coarse', 1, (x,))}")
+            for parity, terms in enumerate((even, odd)):
+                fine = self._value("fine", 2, (*parities, parity))
+                lines.append(f"{fine} += {self._sum([(w, f'at_{x}') for x, w in terms])}")
+        return lines
 
-    def along(axis: int, offsets: tuple[int, ...]) -> str:
-        if axis < 0:
-            return f"f_{array}[{_place(array, step, (*(0,) * (3 - len(offsets)), *offsets))}]"
-        parts = [
-            f"np.{dtype}({weight}) * {along(axis - 1, (offset, *offsets))}"
-            for offset, weight in terms[axis]
-        ]
-        return f"({' + '.join(parts)})"
+    def _total(
+        self, terms: Sequence[Terms], array: str, step: int, last: tuple[int, ...] = ()
+    ) -> str:
+        """Return the weighted sum over axes; that over axis 0 is innermost.
 
-    return along(len(terms) - 1, ())
+        `last` are the offsets along the axes that have no terms.
+        """
+        if not terms:
+            return self._value(array, step, last)
+        *others, here = terms
+        return self._sum(
+            [(weight, self._total(others, array, step, (x, *last))) for x, weight in here]
+        )
 
+    def _sum(self, parts: Sequence[tuple[float, str]]) -> str:
+        return f"({' + '.join(f'np.{self.dtype}({weight}) * {value}' for weight, value in parts)})"
 
-def _place(array: str, step: int, offsets: Sequence[int]) -> str:
-    one, other = ("s0", "s1") if array == "fine" else ("t0", "t1")
-    i, k, x = (f"(u64({step}) * {n} + u64({o}))" for n, o in zip("ikx", offsets, strict=True))
-    return f"{i} * {one} + {k} * {other} + {x}"
+    def _value(self, array: str, step: int, offsets: Sequence[int]) -> str:
+        """Return the value at ``step * index + offset`` along each axis."""
+        z, y, x = (*(0,) * (3 - self.ndim), *offsets)
+        one, other = ("s0", "s1") if array == "fine" else ("t0", "t1")
+        row = f"{array}_{z}{y}"
+        place = f"(u64({step}) * i + u64({z})) * {one} + (u64({step}) * k + u64({y})) * {other}"
+        self.rows[row] = f"{row} = {place}"
+        return f"f_{array}[{row} + u64({step}) * x + u64({x})]"
