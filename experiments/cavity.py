@@ -94,12 +94,12 @@ class Cavity(pc.Experiment):
             "v", at=("face", "centre"), boundary=still, long_name="velocity along y"
         )
         self.p = self.grid.field("p", boundary=pc.Neumann(0.0), long_name="pressure")
-        self.f = self.grid.field("f")  # -div u / dt
+        self.f = self.grid.field("f")  # right-hand side of -lap p = f
         self.pressure = Multigrid(Poisson, self.p, self.f)
 
     def step(self):
         predict(self.u, self.v, dt=self.dt, h=self.h, nu=1.0 / self.reynolds)
-        outflow(self.u, self.v, out=self.f, h=-self.h * self.dt)
+        outflow(self.u, self.v, out=self.f, h=-self.h * self.dt)  # f = -div u / dt
         for _ in range(self.cycles):
             self.pressure.cycle()
         project(self.u, self.v, self.p, dt=self.dt, h=self.h)

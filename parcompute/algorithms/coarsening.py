@@ -42,6 +42,8 @@ class Coarsening:
         Terms with offsets from 0 on, at most 1 from the centre.
     even, odd : tuple
         Terms of the interpolation, with offsets -1, 0, 1.
+    walls : bool
+        Whether coarse values lie beside walls as fine ones do.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Coarsening:
     restriction: Terms
     even: Terms
     odd: Terms
+    walls: bool = True
 
     def restrict(self, fine: NDArray[Any], coarse: NDArray[Any]) -> None:
         """Set `coarse`.
@@ -108,6 +111,7 @@ POINTS = Coarsening(
     restriction=((0, 0.25), (1, 0.5), (2, 0.25)),
     even=((-1, 0.5), (0, 0.5)),
     odd=((0, 1.0),),
+    walls=False,
 )
 """Every second value, the odd ones, is a coarse one too: full weighting, and linear interpolation
 between the points (for periodic axes)."""

@@ -48,7 +48,7 @@ class Multigrid:
     ------
     ConfigError
         If the grid cannot be halved so many times, too many cells are left on the last level, or
-        u is no field of floats at centres.
+        u is no field of floats at centres, or the coarsening does not suit walls.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Multigrid:
         cells_per_rank: int = 16384,
     ) -> None:
         grid = u.grid
-        _check_field(u)
+        _check_field(u, coarsening)
         self._before, self._after = before, after
         self._coarsening, self._cells_per_rank = coarsening, cells_per_rank
         count = _checked_levels(grid, levels)
@@ -138,11 +138,16 @@ class Multigrid:
         ]
 
 
-def _check_field(u: Field) -> None:
+def _check_field(u: Field, coarsening: Coarsening) -> None:
     if "face" in u.at or u.dtype.kind != "f" or min(u.depth) < 1:
         raise ConfigError(
             f"Multigrid expected a field of floats at cell centres with a halo of 1 or more, got "
             f"'{u.name}' of {u.dtype} at {list(u.at)} with the halo {list(u.depth)}."
+        )
+    if not coarsening.walls and not all(u.grid.periods):
+        raise ConfigError(
+            f"Multigrid on {coarsening.name} needs a grid that is periodic along all axes, got "
+            f"periods={list(u.grid.periods)}: use coarsening=CELLS."
         )
 
 

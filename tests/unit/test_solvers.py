@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse.linalg import cg, spsolve
 
 import parcompute as pc
-from parcompute.algorithms import ConjugateGradients, Multigrid, Poisson
+from parcompute.algorithms import POINTS, ConjugateGradients, Multigrid, Poisson
 from parcompute.algorithms.multigrid import coarse_dims
 from parcompute.settings import Settings, use
 from tests.unit import solving
@@ -152,6 +152,8 @@ def test_fields_that_multigrid_cannot_solve_for():
     for options in ({"at": "face"}, {"dtype": int}, {"halo": 0}):
         with pytest.raises(pc.ConfigError, match="floats at cell centres with a halo of 1 or more"):
             Multigrid(Poisson, grid.field("u", **options), grid.field("f"))
+    with pytest.raises(pc.ConfigError, match="Multigrid on points needs a grid that is periodic"):
+        Multigrid(Poisson, grid.field("u"), grid.field("f"), coarsening=POINTS)
     u = grid.field("u", boundary=pc.Custom(lambda ghost, inner, t: None))
     with pytest.raises(pc.ConfigError, match="got Custom"):
         Multigrid(Poisson, u, grid.field("f"))
