@@ -62,7 +62,6 @@ class Cavity(pc.Experiment):
     cfl: float = 0.8  # time step / its limit of stability [-]
     cycles: int = 1  # V-cycles of a step, from the pressure of the step before
     steps: int = 4000
-    order = 2
 
     def validate(self):
         if not self.reynolds > 0:
@@ -73,6 +72,9 @@ class Cavity(pc.Experiment):
             )
         if self.cycles < 1:
             raise pc.ConfigError(f"experiment.cycles must be 1 or more, got {self.cycles}.")
+
+    def reduced(self):
+        return {"cells": 48, "steps": 30}
 
     @property
     def h(self):

@@ -112,12 +112,12 @@ def test_conjugate_gradients_are_those_of_scipy():
     np.testing.assert_allclose(u[...].ravel(), spsolve(a, f[...].ravel()), rtol=1e-10)
 
 
-def test_the_same_bits_on_any_ranks():
+def test_the_same_bits_on_any_ranks(launch):
     expected = solving.solved_in_every_way(pc.serial())
     with use(Settings("numpy")):
         assert solving.solved_in_every_way(pc.serial()) == expected
     for ranks in (2, 3):
-        assert pc.launch(solving.solved_in_every_way, ranks) == [expected] * ranks
+        assert launch(solving.solved_in_every_way, ranks) == [expected] * ranks
 
 
 def test_coarse_levels_have_fewer_ranks():
