@@ -42,7 +42,11 @@ class PoissonEquation(pc.Experiment):
     tolerance: float = 1e-8  # |f - A u| / |f| at which u changes no more [-]
     sweeps: tuple[int, int] = (2, 1)  # of red-black Gauss-Seidel, before and after a correction
     steps: int = 12  # iterations
-    order = 2
+
+    @property
+    def order(self):
+        """That of the differences, which is seen once the iteration has converged."""
+        return 2 if self.method in ("multigrid", "fmg") else None
 
     def validate(self):
         if self.method not in METHODS:
