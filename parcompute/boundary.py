@@ -21,9 +21,9 @@ factors and a constant (`parcompute.walls.Layer`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,16 @@ class Boundary:
             result[[w is None for w in chosen]] = np.negative(wall.dtype.type(0))
         return result
 
+    def homogeneous(self) -> Boundary:
+        """Return what holds for the difference of two fields with this boundary.
+
+        Raises
+        ------
+        ConfigError
+            If that does not follow from the boundary: `Custom`.
+        """
+        return self
+
     def check(self, wall: Wall) -> None:
         """Raise ConfigError if the boundary's value does not suit the wall; on every rank alike."""
         wall.check(self._value())
@@ -124,6 +134,10 @@ class _Valued(Boundary):
 
     def __post_init__(self) -> None:
         _check_value(self, "value", self.value)
+
+    def homogeneous(self) -> Self:
+        """Return the boundary with the value 0."""
+        return replace(self, value=0.0)
 
     def _value(self) -> Value:
         return self.value
@@ -186,6 +200,10 @@ class Neumann(Boundary):
     def __post_init__(self) -> None:
         _check_value(self, "gradient", self.gradient)
 
+    def homogeneous(self) -> Neumann:
+        """Return the boundary with the gradient 0."""
+        return Neumann(0.0)
+
     def _value(self) -> Value:
         return self.gradient
 
@@ -238,6 +256,10 @@ class Robin(Boundary):
                 )
         if self.a == 0 and self.b == 0:
             raise ConfigError("Robin(a, b, c) expected a or b to differ from 0, got a = b = 0.")
+
+    def homogeneous(self) -> Robin:
+        """Return the boundary with c = 0."""
+        return replace(self, c=0.0)
 
     def _value(self) -> Value:
         return self.c
@@ -371,6 +393,12 @@ class Custom(Boundary):
     def varies(self) -> bool:
         """Whether the ghosts may depend on time."""
         return True
+
+    def homogeneous(self) -> Boundary:
+        """Raise, since the function may do anything."""
+        raise ConfigError(
+            "Solvers need boundaries whose homogeneous form is known, got Custom: use another one."
+        )
 
     def _rules(self, side: Side) -> list[Rule]:
         return []

@@ -127,6 +127,35 @@ class Field:
         self.padded: NDArray[Any] = self._zeros(halo)
         self._spare: NDArray[Any] | None = None
 
+    def like(self, name: str, *, homogeneous: bool = False) -> Field:
+        """Return a field of zeros on the same grid, of the same type, place and halo.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        homogeneous : bool
+            Whether its boundaries are those of the difference of two such fields (`Dirichlet` with
+            the value 0, and so on).
+
+        Raises
+        ------
+        ConfigError
+            If it is to be homogeneous and a boundary is `Custom`.
+        """
+        sides = self.sides
+        if homogeneous:
+            sides = tuple((low.homogeneous(), high.homogeneous()) for low, high in sides)
+        return Field(
+            self.grid,
+            name,
+            dtype=self.dtype,
+            halo=self.depth,
+            boundary=sides,
+            at=self.at,
+            units=self.units,
+        )
+
     def _zeros(self, halo: Index) -> NDArray[Any]:
         shape = tuple(n + 2 * w for n, w in zip(self.shape_local, halo, strict=True))
         block = aligned_zeros(shape, self.dtype, halo[-1])

@@ -133,7 +133,13 @@ def _typed(cls: type[Experiment], parameters: dict[str, Any]) -> dict[str, Any]:
 
 def summary(path: Path) -> str:
     """Return the first docstring line of the experiment class in a file, without importing it."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef) and (text := ast.get_docstring(node)):
-            return text.splitlines()[0]
-    return ""
+    described = [
+        node
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and ast.get_docstring(node)
+    ]
+    experiments = [
+        node for node in described if any(ast.unparse(b).endswith("Experiment") for b in node.bases)
+    ]
+    chosen = experiments or described
+    return (ast.get_docstring(chosen[0]) or "").splitlines()[0] if chosen else ""

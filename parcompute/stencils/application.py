@@ -131,7 +131,7 @@ class Application:
     results: tuple[Field, ...]
     scalars: Mapping[str, Plain]
 
-    @property
+    @cached_property
     def key(self) -> tuple[Any, ...]:
         """What plans and kernels depend on."""
         fields = [*map(id, self.fields), -1, *map(id, self.results)]

@@ -14,6 +14,7 @@ SMALL = {
         {"shape": (18, 15), "steps": 7},
         {"shape": (9, 20), "steps": 6, "profile": "disc"},
     ],
+    "cavity": [{"cells": 16, "reynolds": 400.0, "steps": 4}],
     "euler2d": [
         {"shape": (16, 18), "steps": 8, "meeting": (0.4, 0.6)},
         {"shape": (17, 11), "steps": 7, "walls": ("closed", "periodic")},
@@ -23,6 +24,11 @@ SMALL = {
     "heat2d": [{"shape": (13, 18), "steps": 20}, {"shape": (12, 11), "walls": "reflecting"}],
     "heat3d": [{"shape": (9, 8, 11), "steps": 10}],
     "life": [{"shape": (41, 47), "steps": 40, "pattern": "gosper-gun", "torus": True}],
+    "nas_mg": [{"steps": 2}],
+    "poisson": [
+        {"shape": (16, 12), "method": method, "steps": 2}
+        for method in ("jacobi", "sor", "cg", "multigrid", "fmg")
+    ],
     "prk_stencil": [{"shape": (17, 12), "steps": 7, "radius": 3}],
     "shallow_water": [
         {"shape": (26, 23), "steps": 20},

@@ -359,3 +359,18 @@ def test_a_function_must_give_an_array_that_fits():
     u = pc.Grid((4, 6), comm=pc.serial()).field("u", boundary=pc.Dirichlet(lambda y, x: np.ones(3)))
     with pytest.raises(pc.ConfigError, match=r"shape of its coordinates, \(1, 8\), got \(3,\)"):
         u.exchange()
+
+
+@pytest.mark.parametrize("boundary", [*WALLS, *INEXACT, pc.Dirichlet(lambda y, x: y + x)])
+@pytest.mark.parametrize("at", ["centre", "face"])
+def test_the_homogeneous_form_holds_for_differences(boundary, at):
+    grid = pc.Grid((5, 6), comm=pc.serial())
+    one, other = (grid.field(name, at=at, boundary=boundary, units="K") for name in "uv")
+    for seed, u in enumerate((one, other)):
+        u.owned[...] = np.random.default_rng(seed).normal(size=u.shape_local)
+        u.exchange()
+    difference = one.like("difference", homogeneous=True)
+    difference.owned[...] = one.owned - other.owned
+    difference.exchange()
+    np.testing.assert_allclose(difference.padded, one.padded - other.padded, atol=1e-12)
+    assert (difference.at, difference.units, difference.dtype) == (one.at, "K", one.dtype)
