@@ -4,7 +4,7 @@ In each round every case runs in turn: by parcompute on two ranks and on one, an
 mpi4py by hand on two ranks (``pip install parcompute[mpi]``); before that, memory is copied by two
 threads. Printed are medians over the rounds of million cell updates per second, and of ratios
 within a round: to the plain program, to what the copy rate allows for the bytes of a step, of two
-ranks to one.
+ranks to one. At the end Poisson's equation is solved by multigrid and by conjugate gradients.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections import defaultdict
 
-from benchmarks.workloads import ours
+from benchmarks.workloads import ours, solvers
 from benchmarks.workloads.cases import CASES, Case
 from parcompute.analysis.rates import copy_rate
 from parcompute.comm.mpiexec import mpiexec_command
@@ -48,10 +48,11 @@ def measured(name: str, case: Case) -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--case", action="append", choices=list(CASES))
+    parser.add_argument("--case", action="append", choices=[*CASES, "poisson"])
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    names = options.case or list(CASES)
+    chosen = options.case or [*CASES, "poisson"]
+    names = [name for name in chosen if name in CASES]
     rows: dict[str, dict[str, list[float]]] = {n: defaultdict(list) for n in names}
     for _ in range(options.rounds):
         for name in names:
@@ -66,6 +67,8 @@ def main() -> None:
                 f"  {column:<12} {statistics.median(values):10.2f}"
                 f"   ({min(values):.2f} - {max(values):.2f}){goal}"
             )
+    if "poisson" in chosen:
+        print("\n".join(solvers.table()))
 
 
 if __name__ == "__main__":
