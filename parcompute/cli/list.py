@@ -10,8 +10,9 @@ from parcompute.run import registry
 _HELP = """\
 usage: parcompute list
 
-Prints what exp=NAME accepts, with the first line of the experiment's docstring. Experiments are
-configs/exp/NAME.yaml in the current folder, then those that come with parcompute.
+Prints what exp=NAME accepts, with the first line of the experiment's docstring, or that of the
+configuration and which experiment it is of. Experiments are configs/exp/NAME.yaml in the current
+folder, then those that come with parcompute.
 """
 
 
@@ -33,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _describe(path: Path) -> str:
-    """Return the configuration's own comment, and the docstring line of its experiment."""
+    """Return the docstring line of an experiment, or what a configuration says of itself."""
     lines = path.read_text(encoding="utf-8").splitlines()
     comment = next((x.lstrip("# ") for x in lines if x.startswith("#") and "@package" not in x), "")
     experiment = _experiment(path)
@@ -41,11 +42,11 @@ def _describe(path: Path) -> str:
     summary = registry.summary(file) if file else ""
     if path.stem == experiment or not comment:
         return summary or comment
-    return f"{comment} [{experiment}: {summary}]"
+    return f"{comment} [{experiment}]"
 
 
 def _experiment(path: Path) -> str:
-    """Return the name that stands behind ``/experiment:`` in the defaults, "" if there is none."""
+    """Return the name behind ``/experiment:`` in the defaults, or theirs; "" if there is none."""
     from omegaconf import OmegaConf
 
     defaults = OmegaConf.to_container(OmegaConf.load(path)).get("defaults", [])  # type: ignore[union-attr]
@@ -53,4 +54,5 @@ def _experiment(path: Path) -> str:
         for group, option in entry.items() if isinstance(entry, dict) else ():
             if group.removeprefix("override ").strip("/") == "experiment":
                 return str(option)
-    return ""
+    others = [path.with_name(f"{entry}.yaml") for entry in defaults if isinstance(entry, str)]
+    return next((_experiment(other) for other in others if other.is_file()), "")

@@ -62,7 +62,9 @@ def test_configuration(user):
 def test_list(user):
     lines = dict(line.split(maxsplit=1) for line in shown("list", cwd=user).splitlines())
     assert lines["heat2d"].startswith("Heat equation u_t = alpha lap(u) on the unit square")
-    assert "Hillslope diffusion of real terrain" in lines["hillslope"]
+    assert lines["hillslope"].startswith("Hillslope diffusion of real terrain")
+    assert lines["hillslope"].endswith("[heat2d]")
+    assert lines["lake_at_rest"].endswith("[shallow_water]")  # by way of another configuration
     assert lines["heat3d"].startswith("Heat equation in the unit cube")
     assert lines["advect1d"].startswith("Advection u_t + u_x = 0 on a ring")
 
