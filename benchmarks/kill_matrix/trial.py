@@ -14,6 +14,7 @@ from benchmarks.kill_matrix.cases import CASES
 from benchmarks.kill_matrix.compare import differences, left_files
 from benchmarks.kill_matrix.moments import Moment, Since
 from benchmarks.kill_matrix.processes import KINDS, Job, command
+from parcompute.comm.mpiexec import mpi_library
 
 LIMIT = 60.0  # seconds in which a command has to end
 SOON = 10.0  # and after a kill, on a busy machine
@@ -193,9 +194,14 @@ class Trial:
 def allowed(kill: Kill) -> set[int]:
     """Return the exit codes that a command may have after a kill."""
     early = kill.phase == "set-up"
-    if kill.kind == "SIGTERM":
+    if kill.kind == "SIGTERM" and not _ends_its_ranks(kill):
         ends = {143, -signal.SIGTERM} | ({130} if kill.engine == "mpiexec" else set())
         return {85, *(ends if early or kill.phase == "end" else ())}
     if kill.kind == "SIGUSR1":  # in the first moments Python has no handler for it
         return {85, *({-signal.SIGUSR1} if early else ())}
     return set(range(-64, 256)) - {0, 85}
+
+
+def _ends_its_ranks(kill: Kill) -> bool:
+    """Say whether SIGTERM kills the ranks, as that of Open MPI's mpiexec does after a second."""
+    return kill.engine == "mpiexec" and mpi_library().version.startswith("Open MPI")
