@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         Neumann,
         Periodic,
         Reflecting,
-        Robin,
     )
     from parcompute.box import Box
     from parcompute.comm import Communicator
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from parcompute.halo import HaloExchanger, HaloPlan
     from parcompute.io.dataset import open_run
     from parcompute.particles import Particles
+    from parcompute.robin import Robin
     from parcompute.run.experiment import Experiment
     from parcompute.stencils import (
         Clock,
@@ -67,7 +67,7 @@ _HOMES = {
     "Neumann": "boundary",
     "Periodic": "boundary",
     "Reflecting": "boundary",
-    "Robin": "boundary",
+    "Robin": "robin",
     "Box": "box",
     "Communicator": "comm",
     "Job": "comm.process.launching.job",

@@ -339,8 +339,7 @@ class Field:
     def sum(self, *, fast: bool = False) -> Any:
         """Return the sum of all cells, correctly rounded unless `fast`; collective.
 
-        See `parcompute.reductions` for this and the following: their bits do not depend on the
-        ranks, those of a `fast` sum do.
+        Only the bits of a `fast` sum depend on the ranks; see `parcompute.reductions`.
         """
         return reductions.total(self.grid.comm, self.owned, fast=fast)
 
