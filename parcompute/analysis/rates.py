@@ -6,7 +6,6 @@ that is timed here: ``-x`` with ordinary stores, where ``memcpy`` may pass by th
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,8 +14,8 @@ from time import perf_counter
 
 import numpy as np
 
-from parcompute.native import IMPORTS
-from parcompute.native.compiled import CompiledSource
+from parcompute.native import IMPORTS, address
+from parcompute.native.compiled import CompiledSource, function
 from parcompute.native.threads import team
 
 _LEAST, _MOST = 64 << 20, 256 << 20  # bytes of both arrays of the copy
@@ -99,25 +98,21 @@ def arithmetic_rate(dtype: str, threads: int) -> float:
         Threads that calculate.
     """
     kernel = _arithmetic(dtype)
-    unused = (ctypes.c_void_p * 2)()  # where Numba's functions put results and exceptions
-    first = ctypes.addressof(unused)
     numbers = [np.ones(_NUMBERS, dtype) for _ in range(threads)]
-    words = [np.array([x.ctypes.data, _TURNS], np.int64) for x in numbers]
+    words = [np.array([address(x), _TURNS], np.int64) for x in numbers]
 
     def work(thread: int, begin: int, end: int) -> None:
         for turn in range(begin, end):
-            kernel(first, first + 8, words[turn].ctypes.data)
+            kernel(address(words[turn]))
 
     seconds = _least(lambda: team(threads).run(work, threads))
     return threads * _TURNS * _NUMBERS * 2 * _PAIRS / seconds
 
 
 @lru_cache
-def _arithmetic(dtype: str) -> Callable[..., int]:
+def _arithmetic(dtype: str) -> Callable[[int], None]:
     """Return ``x = x * a + b``, again and again, for numbers that stay near 1."""
-    source = CompiledSource(f"arithmetic_{dtype}", arithmetic_source(dtype))
-    source.compile()
-    return ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)(source.address())
+    return function(CompiledSource(f"arithmetic_{dtype}", arithmetic_source(dtype)))
 
 
 def arithmetic_source(dtype: str) -> str:

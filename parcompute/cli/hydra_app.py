@@ -19,7 +19,7 @@ from yaml import YAMLError
 
 from parcompute.cli.pipes import end_quietly_when_the_reader_does
 from parcompute.cli.sources import register
-from parcompute.errors import ConfigError
+from parcompute.errors import ConfigError, ParcomputeError
 from parcompute.io.collective import sentence
 from parcompute.run import directory, members, registry, resume
 from parcompute.run.spec import Backend, Checkpoints, Ensemble, Kernels, Output, RunSpec
@@ -131,7 +131,12 @@ def _new_run(config: DictConfig, resumed: str | None) -> RunSpec:
         _check_new(fresh, directory.BEFORE if resumed else ())
     elif Path(found.directory) != fresh:
         directory.discard_empty(fresh)
-    _save_configuration(config, Path(spec.directory))
+    try:
+        _save_configuration(config, Path(spec.directory))
+    except OSError as error:  # a full disk
+        if found is None:
+            directory.discard(fresh)
+        raise ParcomputeError(f"{sentence(error, Path(spec.directory))}.") from None
     return spec
 
 

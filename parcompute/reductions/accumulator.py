@@ -9,7 +9,6 @@ sum is rounded once, to nearest.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,10 +70,6 @@ class ExactSum:
         if nans or (plus and minus):
             return np.nan
         return np.inf if plus else (-np.inf if minus else 0.0)
-
-    def exact(self) -> Fraction:
-        """Return the finite part."""
-        return Fraction(self.units, 1 << SCALE)
 
     def __float__(self) -> float:
         """Return the sum, correctly rounded; -0 only if all numbers are -0."""

@@ -12,7 +12,7 @@ from subprocess import CompletedProcess, Popen
 
 import pytest
 
-from tests.helpers import kill_group, start
+from tests.helpers import kill_group, run, start
 from tests.system.cli import Made, command, parcompute, run_directories
 
 pytestmark = pytest.mark.ahead(2)
@@ -180,3 +180,12 @@ def test_a_killed_rank_ends_the_job(user, words, ranks):
         assert "SIGKILL" in text
         [made] = run_directories(user)
         assert Made(made).record["status"] == "failed"
+
+
+def test_a_disk_without_room_for_the_configuration_is_told(tmp_path):
+    words = command("run", "+exp=heat2d", "hydra.run.dir=full")
+    done = run(["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *words], cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: File too large: ")  # as a full disk, but without one
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
