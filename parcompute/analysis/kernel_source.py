@@ -62,15 +62,15 @@ def _uncompiled(application: Application) -> Part:
 
 
 def _loops(bound: BoundSequence, compiled: CompiledSequence, *, everything: bool) -> Iterator[Part]:
-    for k, application in enumerate(bound.applications):
-        name = application.stencil.name
+    for k, kernel in enumerate(compiled.stages):
+        name = kernel.stage.typed.formula.name
         yield _compiled(
             f"{name}: the loop over cells", compiled.source(compiled.kernel(k, in_place=True))
         )
         if everything:
             tiled = compiled.kernel(k, in_place=False)
             yield _compiled(f"{name}: the loop in time tiles", compiled.source(tiled))
-        if everything and application.stencil.reductions:
+        if everything and kernel.stage.typed.formula.reductions:
             reducing = compiled.kernel(k, in_place=True, reduce=True)
             yield _compiled(f"{name}: the loop that also reduces", compiled.source(reducing))
     if everything:

@@ -113,7 +113,9 @@ def _shortened(lines: Sequence[str], *, all_lines: bool) -> Sequence[str]:
 
 
 def _row(bound: BoundSequence, i: Instruction, axes: str) -> tuple[str, ...]:
-    name = {"fill": "ghosts", "copy": "copy"}.get(i.op, bound.applications[i.use].stencil.name)
+    assert bound.compiled is not None
+    kernel = bound.compiled.stages[i.use].stage.typed.formula.name
+    name = {"fill": "ghosts", "copy": "copy"}.get(i.op, kernel)
     sweep = "" if i.op == "copy" else str(i.sweep + 1)
     reads = ", ".join(_slot(bound, s) for s in i.inputs.values())
     writes = ", ".join(_slot(bound, s) for s in i.outputs)
@@ -122,7 +124,8 @@ def _row(bound: BoundSequence, i: Instruction, axes: str) -> tuple[str, ...]:
 
 
 def _slot(bound: BoundSequence, slot: Slot) -> str:
-    name = bound.fields[slot.field].name
+    assert bound.compiled is not None
+    name = bound.compiled.name(slot.field)
     return {"in": f"{name} before", "out": f"{name} after"}.get(
         slot.kind, f"{name} in v{slot.number}"
     )

@@ -40,10 +40,10 @@ def code_width(ndim: int, arrays: int) -> int:
     """Return the words of an instruction with up to so many arrays.
 
     They are: operation, address of the function, lag, address of the scalars or whether a fill is
-    to fill again what it has filled; the margins below and above along each axis; the number of
-    arrays and their slots, or what a fill needs.
+    to fill again what it has filled; along each axis the margins below and above, and the cells
+    beyond the walls below and above; the number of arrays and their slots, or what a fill needs.
     """
-    return 4 + 2 * ndim + max(1 + arrays, 8 + 3 * ndim)
+    return 4 + 4 * ndim + max(1 + arrays, 8 + 3 * ndim)
 
 
 def argument_words(ndim: int, arrays: int) -> int:
@@ -120,15 +120,17 @@ def _instruction(ndim: int) -> Iterator[str]:
     """Yield what runs one instruction on the rows whose turn it is."""
     yield "c = k * width"
     yield "lag = codes[c + 2]"
-    yield "from0 = max(start0 - codes[c + 4], clip_lo0)"
+    low = [f"clip_lo{x} - codes[c + {4 + 2 * ndim + x}]" for x in range(ndim)]
+    high = [f"clip_hi{x} + codes[c + {4 + 3 * ndim + x}]" for x in range(ndim)]
+    yield f"from0 = max(start0 - codes[c + 4], {low[0]})"
     yield "a0 = max(from0, y - lag)"
-    yield f"b0 = min(min(stop0 + codes[c + {4 + ndim}], clip_hi0), y - lag + step)"
+    yield f"b0 = min(min(stop0 + codes[c + {4 + ndim}], {high[0]}), y - lag + step)"
     yield "if a0 >= b0:"
     yield "    continue"
     for x in range(1, ndim):
-        yield f"a{x} = max(start{x} - codes[c + {4 + x}], clip_lo{x})"
-        yield f"b{x} = min(stop{x} + codes[c + {4 + ndim + x}], clip_hi{x})"
-    yield f"d = c + {4 + 2 * ndim}"
+        yield f"a{x} = max(start{x} - codes[c + {4 + x}], {low[x]})"
+        yield f"b{x} = min(stop{x} + codes[c + {4 + ndim + x}], {high[x]})"
+    yield f"d = c + {4 + 4 * ndim}"
     yield f"if codes[c] == {FILL}:"
     yield from (f"    {line}" for line in _fill_call(ndim))
     yield "    continue"

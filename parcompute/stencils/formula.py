@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -74,8 +75,11 @@ class Formula:
 
     def _reach(self, name: str) -> Reach:
         offsets = [(0,) * self.ndim, *(o for f, o in self.offsets if f == name)]
-        columns = list(zip(*offsets, strict=True))
-        return tuple(-min(c) for c in columns), tuple(max(c) for c in columns)
+        return _reach(offsets)
+
+    def extent(self, name: str) -> Reach:
+        """Return how far a field is read; negative where all reads lie on the other side."""
+        return _reach([o for f, o in self.offsets if f == name])
 
     @cached_property
     def radius(self) -> dict[str, Index]:
@@ -89,3 +93,8 @@ class Formula:
     def corners(self) -> bool:
         """Whether a cell off the axes is read (a box stencil, not a star)."""
         return any(sum(o != 0 for o in offset) > 1 for _, offset in self.offsets)
+
+
+def _reach(offsets: Sequence[Index]) -> Reach:
+    columns = list(zip(*offsets, strict=True))
+    return tuple(-min(c) for c in columns), tuple(max(c) for c in columns)

@@ -18,7 +18,7 @@ from parcompute.stencils.compiled_sequence import CompiledSequence
 from parcompute.stencils.driver import THREAD
 from parcompute.stencils.formula import Reduction
 from parcompute.stencils.program import BoundKernel, Frame, Program, Words
-from parcompute.stencils.shapes import plain_rows, plain_tile
+from parcompute.stencils.shapes import plain_shape
 from parcompute.stencils.tiles import TilePlan, plan
 from parcompute.stencils.works import Partials, Traffic
 
@@ -65,7 +65,7 @@ class Pass:
         reductions: Sequence[Reduction] = (),
     ) -> None:
         fields = sequence.fields
-        frame = Frame(fields[0].grid, fields)
+        frame = Frame(fields[0].grid, fields, sequence.dtypes)
         self.plan, self.fields, self.threads = plan, fields, threads
         self._run = sequence.run
         self._program = Program(frame, plan, kernels, sequence.shared, tile, rows, streaming)
@@ -97,7 +97,9 @@ class Pass:
         """Return the fields that need a second array: outputs that other tiles still read."""
         read = {f for i in self.plan.instructions for f, s in i.inputs.items() if s.kind == "in"}
         written = {s.field for i in self.plan.instructions for s in i.outputs if s.kind == "out"}
-        alone = len(self.plan.uses) == self.plan.sweeps == 1 and not self.plan.versions
+        plan = self.plan
+        kept = any(version.field < len(self.fields) for version in plan.versions)
+        alone = len({use.application for use in plan.uses}) == plan.sweeps == 1 and not kept
         zero = {f for f, load in self.plan.load.items() if alone and not any(map(any, load))}
         return sorted((read & written) - zero)
 
@@ -123,17 +125,19 @@ class Pass:
                 row[first + k] = -(-address(memory) // _LINE) * _LINE
         return words
 
-    def set_scalars(self, use: int, sweep: int, values: Sequence[float | int]) -> None:
-        """Set the scalars of a kernel in one of the sweeps."""
-        self._held.pop(use, None)
-        self._program.set_scalars(use, sweep, values)
+    def set_scalars(self, application: int, sweep: int, values: Sequence[float | int]) -> None:
+        """Set the scalars of an application in one of the sweeps."""
+        self._held.pop(application, None)
+        for k, use in enumerate(self.plan.uses):
+            if use.application == application:
+                self._program.set_scalars(k, sweep, values)
 
-    def hold_scalars(self, use: int, values: Sequence[float | int]) -> None:
-        """Set the scalars of a kernel in all sweeps, unless they are what they were."""
-        if self._held.get(use) != values:
+    def hold_scalars(self, application: int, values: Sequence[float | int]) -> None:
+        """Set the scalars of an application in all sweeps, unless they are what they were."""
+        if self._held.get(application) != values:
             for sweep in range(self.plan.sweeps):
-                self._program.set_scalars(use, sweep, values)
-            self._held[use] = values
+                self.set_scalars(application, sweep, values)
+            self._held[application] = values
 
     def __call__(self, times: Sequence[float]) -> Partials:
         """Make the sweeps, with boundaries as at these times; return what is reduced."""
@@ -209,14 +213,14 @@ class CompiledWork:
     ----------
     sequence : CompiledSequence
         The sequence that it is part of.
-    use : int
+    application : int
         Its number there.
     threads : int
         Threads that share the cells.
     """
 
-    def __init__(self, sequence: CompiledSequence, use: int, threads: int) -> None:
-        self._sequence, self._use, self._threads = sequence, use, threads
+    def __init__(self, sequence: CompiledSequence, application: int, threads: int) -> None:
+        self._sequence, self._application, self._threads = sequence, application, threads
         self._passes: dict[tuple[bool, bool], Pass] = {}
 
     def sweep(
@@ -224,7 +228,7 @@ class CompiledWork:
     ) -> Partials:
         """Replace the results once; return this rank's part of the reductions if asked for."""
         chosen = self._pass(reduce, stream and not reduce)
-        chosen.hold_scalars(0, scalars)
+        chosen.hold_scalars(self._application, scalars)
         return chosen([time])
 
     def _pass(self, reduce: bool, stream: bool) -> Pass:
@@ -233,17 +237,21 @@ class CompiledWork:
         return self._passes[reduce, stream]
 
     def _made(self, *, reduce: bool, stream: bool) -> Pass:
-        sequence, use = self._sequence, self._use
-        stencil = sequence.applications[use].stencil
-        grid = sequence.grid
-        tile = plain_tile(grid.shape_local, self._threads)
+        sequence, grid = self._sequence, self._sequence.grid
+        stencil = sequence.applications[self._application].stencil
+        stages = sequence.of(self._application)
+        uses = [sequence.uses[k] for k in stages]
+        faces, custom, inner = sequence.wall_faces, sequence.custom, sequence.inner
+        shape = plain_shape(grid.shape_local, self._threads, staged=len(stages) > 1)
         return Pass(
             sequence,
-            plan([sequence.uses[use]], 1, grid.ndim, sequence.wall_faces, sequence.custom),
-            [sequence.bound(use, in_place=True, reduce=reduce, stream=stream)],
-            streaming=[sequence.bound(use, in_place=True, stream=True)] if stream else (),
-            tile=tile,
-            rows=plain_rows(tile),
+            plan(uses, 1, grid.ndim, faces, custom, inner),
+            [sequence.bound(k, in_place=True, reduce=reduce, stream=stream) for k in stages],
+            streaming=[sequence.bound(k, in_place=True, stream=True) for k in stages]
+            if stream
+            else (),
+            tile=shape.tile,
+            rows=shape.rows,
             threads=self._threads,
             corners=stencil.corners,
             reductions=stencil.reductions if reduce else (),

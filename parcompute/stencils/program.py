@@ -42,10 +42,13 @@ class Frame:
         The grid.
     fields : sequence of Field
         All fields of a sequence.
+    dtypes : sequence of str
+        Their types, then those of intermediates.
     """
 
-    def __init__(self, grid: Grid, fields: Sequence[Field]) -> None:
+    def __init__(self, grid: Grid, fields: Sequence[Field], dtypes: Sequence[str]) -> None:
         self.grid, self.fields = grid, fields
+        self.itemsizes = [np.dtype(dtype).itemsize for dtype in dtypes]
         self.halos = [field.halo for field in fields]
         self.shift: Index = tuple(max(h[a] for h in self.halos) for a in range(grid.ndim))
         shape = grid.shape_local
@@ -230,7 +233,7 @@ class Program:
             shape[0] = 1 << (min(span + self.rows, shape[0]) - 1).bit_length()
             mask = shape[0] - 1
         strides = [int(np.prod(shape[a + 1 :])) for a in range(self.ndim - 1)]
-        self.sizes.append(int(np.prod(shape)) * self.frame.fields[field].dtype.itemsize)
+        self.sizes.append(int(np.prod(shape)) * self.frame.itemsizes[field])
         return [0, mask, 0, *strides, *low]
 
     def _kernel(self, instruction: Instruction) -> BoundKernel:
@@ -250,11 +253,13 @@ class Program:
     def _codes(self, instruction: Instruction) -> list[list[int]]:
         """Return the words of an instruction: one row, or one for each wall that is filled."""
         low, high = instruction.margins
+        beyond = [c for side in instruction.beyond for c in side] or [0] * (2 * self.ndim)
+        around = [*low, *high, *beyond]
         if instruction.op == "box":
             bound = self._kernel(instruction)
             scalars = address(self.scalars[instruction.use][instruction.sweep])
             op = ALIGNED if self._may_align(instruction) else BOX
-            head = [op, bound.function, instruction.lag, scalars, *low, *high]
+            head = [op, bound.function, instruction.lag, scalars, *around]
             slots = [self.number(s) for s in bound.slots(instruction)]
             return [[*head, len(slots), *slots]]
         slot = instruction.outputs[0]
@@ -263,7 +268,7 @@ class Program:
         if instruction.op == "copy":
             (source,) = instruction.inputs.values()
             function = self.shared.copy(dtype)
-            head = [COPY, function, instruction.lag, 0, *low, *high]
+            head = [COPY, function, instruction.lag, 0, *around]
             return [[*head, 2, self.number(slot), self.number(source)]]
         rows = []
         sides = field.ghosts.sides
@@ -273,13 +278,16 @@ class Program:
             words = self._fill(field, side, instruction)
             if words:
                 function = self.shared.fill(dtype, side.axis)
-                head = [FILL, function, instruction.lag, int(again), *low, *high]
+                head = [FILL, function, instruction.lag, int(again), *around]
                 rows.append([*head, self.number(slot), *words])
         return rows
 
     def _fill(self, field: Field, side: SideFill, instruction: Instruction) -> list[int]:
         """Return the words of the fill of one wall; none if nothing beyond it is read."""
-        depth = instruction.reach[0 if side.low else 1][side.axis]
+        low_or_high = 0 if side.low else 1
+        depth = instruction.reach[low_or_high][side.axis]
+        if instruction.beyond[low_or_high]:
+            depth += instruction.beyond[low_or_high][side.axis]
         later = side.axis + 1  # axes whose ghosts are made of these
         reach = [
             [*r[:later], *k[later:]]

@@ -102,7 +102,14 @@ class BoundSequence:
         return next((d for d in range(depth, 1, -1) if self._fits(d)), 1)
 
     def _fit(self, depth: int) -> bool:
-        for f, (low, high) in self.plan(depth).around.items():
+        assert self.compiled is not None
+        made = self.plan(depth)
+        for i in made.instructions:
+            if i.op == "fill" and i.outputs[0].field in self.compiled.wall_faces:
+                pairs = zip(i.known[0], self._smallest(), strict=True)
+                if any(0 < below >= n - 1 for below, n in pairs):
+                    return False  # ghosts on the high wall are made of the face on the low one
+        for f, (low, high) in made.around.items():
             faces = [place == "face" for place in self.fields[f].at]
             for a, n in enumerate(self._smallest()):
                 if self.exchanged[a] and max(low[a], high[a]) > n - faces[a]:
@@ -237,7 +244,8 @@ class BoundSequence:
         """Return the plan of a tile that makes `depth` sweeps."""
         assert self.compiled is not None
         faces, custom = self.compiled.wall_faces, self.compiled.custom
-        return plan(self.compiled.uses, depth, self.grid.ndim, faces, custom)
+        inner = self.compiled.inner
+        return plan(self.compiled.uses, depth, self.grid.ndim, faces, custom, inner)
 
     def tile(
         self,
@@ -264,12 +272,12 @@ class BoundSequence:
         if key not in self._passes:
             made = self.plan(depth)
             self._widen(made)
-            uses = range(len(made.uses))
+            stages = range(len(made.uses))
             self._passes[key] = Pass(
                 self.compiled,
                 made,
-                [self.compiled.bound(k, in_place=False) for k in uses],
-                streaming=[self.compiled.bound(k, in_place=False, stream=True) for k in uses]
+                [self.compiled.bound(k, in_place=False) for k in stages],
+                streaming=[self.compiled.bound(k, in_place=False, stream=True) for k in stages]
                 if shape.stream
                 else (),
                 tile=shape.tile,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import NamedTuple
 
 from parcompute.box import Index
@@ -65,24 +66,35 @@ _ALL = 1 << 40
 _STAGE = 1 << 17  # cells of a plain sweep that are computed at a time
 
 
-def plain_tile(shape: Index, threads: int) -> Index:
-    """Return the tile of one sweep: rows of full length, planes of a few rows."""
-    if len(shape) == 3:
-        return -(-shape[0] // threads), min(_PLAIN_ROWS, shape[1]), shape[2]
-    pieces = _PIECES * threads if threads > 1 else 1
-    return -(-shape[0] // pieces), *shape[1:]
+def plain_shape(block: Index, threads: int, *, staged: bool) -> Shape:
+    """Return the tiles of one sweep: rows of full length, planes of a few rows.
+
+    Parameters
+    ----------
+    block : tuple of int
+        Cells of the block.
+    threads : int
+        Threads that share it.
+    staged : bool
+        Whether there are intermediates, which are to stay in the cache.
+    """
+    if staged:
+        return shape_of(default_recipe(len(block), 1), block, threads)
+    if len(block) == 3:
+        tile: Index = (-(-block[0] // threads), min(_PLAIN_ROWS, block[1]), block[2])
+    else:
+        pieces = _PIECES * threads if threads > 1 else 1
+        tile = (-(-block[0] // pieces), *block[1:])
+    return Shape(1, tile, _plain_rows(tile))
 
 
-def plain_rows(tile: Index) -> int:
+def _plain_rows(tile: Index) -> int:
     """Return the rows of a tile of one sweep that are computed before ghosts of more are filled.
 
     Few, so that what is filled is still in the cache; but vectors that read what has just been
     stored number by number wait for it.
     """
-    cells = 1
-    for n in tile[1:]:
-        cells *= n
-    return max(1, _STAGE // cells)
+    return max(1, _STAGE // prod(tile[1:]))
 
 
 def shape_of(recipe: Recipe, block: Index, threads: int) -> Shape:

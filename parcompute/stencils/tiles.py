@@ -28,20 +28,37 @@ class Use:
     Attributes
     ----------
     reads : mapping
-        How far each input field is read.
+        How far each input field is read; negative where all reads lie on the other side.
     writes : tuple of int
         The output fields.
     images : mapping
         How far the cells lie that ghosts within that reach are made of, where they do.
+    beyond : Reach
+        How far beyond walls it computes, below and above; () is not at all.
+    application : int
+        Number of the application that it is a stage of.
     """
 
     reads: Mapping[int, Reach]
     writes: tuple[int, ...]
     images: Mapping[int, Reach] = field(default_factory=dict)
+    beyond: Reach = ((), ())
+    application: int = 0
 
     def needs(self, f: int) -> Reach:
         """Return how far a field must be known for its cells and ghosts to be read."""
-        return _hull(self.reads[f], self.images.get(f, self.reads[f]))
+        low, high = (
+            tuple(max(r, i) if i else r for r, i in zip(*sides, strict=True))
+            for sides in zip(self.reads[f], self.images.get(f, self.reads[f]), strict=True)
+        )
+        return low, high
+
+    def rows(self, f: int) -> tuple[int, int]:
+        """Return how many rows below and above must be known for a row to be computed."""
+        below, above = self.needs(f)
+        low, high = (rows[0] if rows else 0 for rows in self.beyond)
+        # beyond a wall, what ghosts are made of is farther away
+        return max(0, below[0] + high), max(0, above[0] + low)
 
 
 @dataclass(frozen=True)
@@ -85,6 +102,8 @@ class Instruction:
         For a fill: how far there are cells that ghosts are made of, at least `reach`.
     again : bool
         For a fill: whether other kernels have the same ghosts filled, for other times perhaps.
+    beyond : Reach
+        How far beyond walls the kernel computes; () is not at all.
     """
 
     op: str
@@ -97,6 +116,7 @@ class Instruction:
     reach: Reach = ((), ())
     known: Reach = ((), ())
     again: bool = False
+    beyond: Reach = ((), ())
 
 
 @dataclass
@@ -173,6 +193,7 @@ def plan(
     ndim: int,
     wall_faces: frozenset[int] = frozenset(),
     custom: frozenset[int] = frozenset(),
+    inner: frozenset[int] = frozenset(),
 ) -> TilePlan:
     """Plan `sweeps` sweeps of a sequence of kernels over a tile.
 
@@ -188,8 +209,10 @@ def plan(
         Fields that a boundary sets on owned cells too: their ghosts are filled before any read.
     custom : frozenset of int
         Fields whose ghosts are filled by the user's own function, not by instructions.
+    inner : frozenset of int
+        Intermediates: they are computed anew in each sweep, also beyond walls, and have no array.
     """
-    return _Planner(uses, sweeps, ndim, wall_faces, custom).plan()
+    return _Planner(uses, sweeps, ndim, wall_faces, custom, inner).plan()
 
 
 class _Planner:
@@ -200,8 +223,10 @@ class _Planner:
         ndim: int,
         wall_faces: frozenset[int],
         custom: frozenset[int],
+        inner: frozenset[int],
     ) -> None:
         self.uses, self.sweeps, self.wall_faces, self.custom = uses, sweeps, wall_faces, custom
+        self.inner = inner
         self.zero: Margins = ((0,) * ndim, (0,) * ndim)
         self.written = {f for use in uses for f in use.writes}
         self.order = [(s, k) for s in range(sweeps) for k in range(len(uses))]
@@ -212,12 +237,13 @@ class _Planner:
 
     def _backwards(self) -> dict[int, Margins]:
         """Find the region of each kernel; return what must be known at the start."""
-        need: dict[int, Margins] = dict.fromkeys(self.written, self.zero)
+        need: dict[int, Margins] = dict.fromkeys(self.written - self.inner, self.zero)
         load: dict[int, Margins] = {}
+        alone = self.sweeps == 1 and len({use.application for use in self.uses}) == 1
         for s, k in reversed(self.order):
             use = self.uses[k]
             wanted = [need.pop(f) for f in use.writes if f in need]
-            if not wanted and len(self.order) > 1:
+            if not wanted and not (alone and not use.writes):
                 continue  # nobody reads what it would compute
             for f in use.writes:
                 load.pop(f, None)
@@ -225,8 +251,8 @@ class _Planner:
             self.regions[s, k] = region
             for f, reach in use.reads.items():
                 grown, known = _grow(region, reach), _grow(region, use.needs(f))
-                load[f] = _hull(load.get(f, grown), grown)
-                need[f] = _hull(need.get(f, known), known)
+                load[f] = _hull(load.get(f, self.zero), grown)
+                need[f] = _hull(need.get(f, self.zero), known)
         return load
 
     def plan(self) -> TilePlan:
@@ -239,19 +265,21 @@ class _Planner:
             lag = 0
             for f, slot in inputs.items():
                 if slot in lags:
-                    lag = max(lag, lags[slot] + _rows(use.needs(f))[1])
+                    lag = max(lag, lags[slot] + use.rows(f)[1])
             for slot in inputs.values():
                 self._read(s, k, slot, region, lag)
             outputs = []
             for f in use.writes:
-                final = last[f] == (s, k) and region == self.zero
+                final = last[f] == (s, k) and region == self.zero and f not in self.inner
                 slot = Slot(f, "out") if final else self._version(f, lag, region)
                 outputs.append(slot)
                 lags[slot] = lag
-            self.instructions.append(Instruction("box", k, s, region, lag, tuple(outputs), inputs))
+            self.instructions.append(
+                Instruction("box", k, s, region, lag, tuple(outputs), inputs, beyond=use.beyond)
+            )
             current |= dict(zip(use.writes, outputs, strict=True))
         for f, slot in current.items():
-            if slot.kind == "version":
+            if slot.kind == "version" and f not in self.inner:
                 self.instructions.append(
                     Instruction("copy", 0, 0, self.zero, lags[slot], (Slot(f, "out"),), {f: slot})
                 )
@@ -279,24 +307,20 @@ class _Planner:
         Ghosts of whole arrays are filled by every tile that reads them, shortly before it does.
         Several threads may fill the same ones: with the same bits.
         """
-        reach = self.uses[k].reads[slot.field]
+        use, f = self.uses[k], slot.field
+        reach, beyond = use.reads[f], use.beyond
         if slot.kind == "version":
             version = self.versions[slot.number]
             version.margins = _hull(version.margins, _grow(region, reach))
-            below, _ = _rows(self.uses[k].needs(slot.field))
-            version.span = max(version.span, lag - version.lag + below)
-        if slot.field in self.custom:
+            version.span = max(version.span, lag - version.lag + use.rows(f)[0])
+        if f in self.custom or f in self.inner:
             return
-        if not (any(map(any, reach)) or slot.field in self.wall_faces):
+        if not (any(map(any, (*reach, *beyond))) or f in self.wall_faces):
             return
-        known = self.uses[k].needs(slot.field)
+        known = use.needs(f)
         self.instructions.append(
-            Instruction("fill", k, s, region, lag, (slot,), reach=reach, known=known)
+            Instruction("fill", k, s, region, lag, (slot,), {}, reach, known, beyond=beyond)
         )
-
-
-def _rows(reach: Reach) -> tuple[int, int]:
-    return reach[0][0], reach[1][0]
 
 
 def _grow(margins: Margins, reach: Reach) -> Margins:

@@ -7,7 +7,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-from parcompute.stencils import passes
+from parcompute.stencils import passes, repeats
 
 settings.register_profile(
     "parcompute",
@@ -23,6 +23,12 @@ settings.load_profile("parcompute")
 def threads_for_few_cells(monkeypatch):
     """Share even the few cells of a test among threads."""
     monkeypatch.setattr(passes, "_FEW", 0)
+
+
+@pytest.fixture
+def stages_of_small_values(monkeypatch):
+    """Keep any value that several cells need, however little it takes to compute it."""
+    monkeypatch.setattr(repeats, "LEAST", 1)
 
 
 _COMPARED = pytest.StashKey[list[int]]()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -152,6 +153,16 @@ def compiled(source: str) -> Any:
     return pc.stencil(names["kernel"])
 
 
+def _shifted(text: str, shift: Sequence[int]) -> str:
+    """Return an expression with all its reads shifted."""
+
+    def moved(match: re.Match[str]) -> str:
+        offset = [int(o) + s for o, s in zip(match[2].split(","), shift, strict=True)]
+        return f"{match[1]}[{', '.join(map(str, offset))}]"
+
+    return re.sub(r"(u\d+)\[([-\d, ]+)\]", moved, text)
+
+
 @dataclass
 class Kernel:
     """Writes one stencil.
@@ -246,10 +257,21 @@ class Kernel:
         """Return a floating-point expression."""
         if not depth or self.random.random() < 0.15:
             return self._real_leaf()
+        if depth > 1 and self.random.random() < 0.3:
+            return self._repeated(self.real(depth - 1))
         division = "({a} / (1.0 + abs({b})))" if self.tame else "({a} / {b})"
         narrow = ["np.float32({a})"] if "float32" in self.fields.values() else []
         more = () if self.python else _NUMPY
         return self._filled([*_REAL, *more, division, *narrow], self.real, depth - 1)
+
+    def _repeated(self, text: str) -> str:
+        """Return an expression that has another one at two or three places."""
+        shifts = [[self.random.randint(-1, 1) for _ in self.reach] for _ in range(3)]
+        for shift in shifts:
+            keep = self.random.randrange(len(shift))
+            shift[:] = [s if self.corners or axis == keep else 0 for axis, s in enumerate(shift)]
+        a, b, c = (_shifted(text, shift) for shift in shifts)
+        return self.random.choice([f"(0.5 * {a} - 0.25 * {b})", f"({a} if {b} < {c} else r)"])
 
     def _real_leaf(self) -> str:
         if self.random.random() < 0.6:
@@ -492,7 +514,7 @@ def by_tiles(
 ) -> bool:
     """Make sweeps in tiles of a shape; return False if boundaries or blocks do not allow it."""
     bound = BoundSequence(applications, Settings(time_tile=max(2, shape.depth), threads=threads))
-    if bound.tuner is None:
+    if bound.tuner is None or bound.deepest(shape.depth) < shape.depth:
         return False
     try:
         for done in range(0, sweeps, shape.depth):

@@ -33,7 +33,10 @@ from tests.unit.random_kernels import (
     whole,
 )
 
-pytestmark = [pytest.mark.timeout(TIMEOUT), pytest.mark.usefixtures("threads_for_few_cells")]
+pytestmark = [
+    pytest.mark.timeout(TIMEOUT),
+    pytest.mark.usefixtures("threads_for_few_cells", "stages_of_small_values"),
+]
 CLOCK = pc.Clock(2, 0.07)
 
 

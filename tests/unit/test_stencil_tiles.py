@@ -24,7 +24,10 @@ from tests.unit.random_kernels import (
     whole,
 )
 
-pytestmark = [pytest.mark.timeout(TIMEOUT), pytest.mark.usefixtures("threads_for_few_cells")]
+pytestmark = [
+    pytest.mark.timeout(TIMEOUT),
+    pytest.mark.usefixtures("threads_for_few_cells", "stages_of_small_values"),
+]
 SWEEPS = 6
 CLOCK = pc.Clock(1, 0.07)
 TYPES = [("float64",), FLOATS, ("float64", "int32", "bool", "float32", "int8", "uint16")]
