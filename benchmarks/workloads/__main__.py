@@ -38,11 +38,14 @@ def measured(name: str, case: Case) -> dict[str, float]:
     allowed = copy_rate(2).rate / case.nbytes / 1e6
     two = cells / min(ours.repeats(case, 2, _REPEATS))
     one = cells / min(ours.repeats(case, 1, _REPEATS))
-    row = {"MLUP/s": two, "of bound": two / allowed, "2 / 1 ranks": two / one}
-    if case.plain:
-        row["plain"] = cells / plain(name)
-        row["x plain"] = two / row["plain"]
-    return row
+    peer = cells / plain(name)
+    return {
+        "MLUP/s": two,
+        "of bound": two / allowed,
+        "2 / 1 ranks": two / one,
+        "plain": peer,
+        "x plain": two / peer,
+    }
 
 
 def main() -> None:

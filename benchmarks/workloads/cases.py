@@ -20,8 +20,6 @@ class Case:
         Steps of one repeat.
     nbytes : int
         Bytes that a step must read and write for each cell, each array once.
-    plain : bool
-        Whether `plain` has it in NumPy and mpi4py.
     goals : dict
         Least values of columns of the table: "x plain", "of bound", "2 / 1 ranks", "MLUP/s".
     """
@@ -30,7 +28,6 @@ class Case:
     parameters: dict[str, Any]
     steps: int
     nbytes: int
-    plain: bool = True
     goals: dict[str, float] = field(default_factory=dict)
 
 
@@ -51,7 +48,5 @@ CASES = {
         2,
         goals={"MLUP/s": 1000.0, "2 / 1 ranks": 1.75},
     ),
-    "shallow_water": Case(
-        "shallow_water", {"shape": (1024, 1024)}, 40, 64, plain=False, goals=_GOALS
-    ),
+    "shallow_water": Case("shallow_water", {"shape": (1024, 1024)}, 40, 64, goals=_GOALS),
 }

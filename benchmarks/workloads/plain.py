@@ -16,6 +16,7 @@ from mpi4py import MPI
 
 from benchmarks.workloads.cases import CASES, Case
 from benchmarks.workloads.plain_gas import Gas
+from benchmarks.workloads.plain_water import Water
 
 Array = np.ndarray[Any, Any]
 
@@ -89,7 +90,12 @@ class Life:
         inner[...] = (count == 3) | ((count == 4) & (inner == 1))
 
 
-WORKLOADS: dict[str, Any] = {"gray_scott": GrayScott, "life": Life, "euler2d": Gas.of}
+WORKLOADS: dict[str, Any] = {
+    "gray_scott": GrayScott,
+    "life": Life,
+    "euler2d": Gas.of,
+    "shallow_water": lambda case: Water.of(case, MPI.COMM_WORLD),
+}
 
 
 def main() -> None:

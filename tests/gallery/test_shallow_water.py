@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import parcompute as pc
-from tests.gallery.made import mean_error, of_config, refused, solved
+from parcompute.settings import Settings, use
+from tests.gallery.made import advance, mean_error, of_config, refused, solved
 from tests.gallery.travel_times import travel_times
 
 
@@ -34,6 +35,60 @@ def test_the_bowl_converges_to_thackers_solution():
         errors.append(mean_error(bowl, "depth") / bowl.h.mean())
     assert errors[1] < 0.035, errors
     assert np.log2(errors[0] / errors[1]) > 1.2, errors
+
+
+def swung(turned: bool, signs: tuple[int, int]) -> np.ndarray:
+    """Return depths in the bowl, which is transposed and mirrored at the beginning and at the end.
+
+    Signs are -1 along the axes, y and x, that are mirrored.
+    """
+    bowl = of_config("bowl", shape=[32, 32], steps=150)  # coordinates without rounding
+
+    def seen(a: np.ndarray) -> np.ndarray:
+        return (a.T if turned else a)[:: signs[0], :: signs[1]]
+
+    with use(Settings(time_tile=1)):
+        bowl.setup(pc.serial())
+        bowl.h.owned[...] = seen(bowl.h.owned).copy()
+        speed = bowl.v.owned[1, 1]
+        bowl.v.owned[...] = 0.0 if turned else signs[0] * speed
+        bowl.u.owned[...] = signs[1] * speed if turned else 0.0
+        advance(bowl, bowl.steps)
+    depth = bowl.h.owned[:: signs[0], :: signs[1]]
+    return depth.T if turned else depth
+
+
+def test_water_swings_alike_in_all_directions():
+    depth = swung(False, (1, 1))
+    assert np.abs(depth - depth[::-1]).max() > 1e-3  # it turns
+    assert np.array_equal(swung(False, (1, -1)), depth)
+    assert np.array_equal(swung(False, (-1, 1)), depth)
+    np.testing.assert_allclose(swung(True, (1, 1)), depth, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("along", [0, 1])
+def test_a_current_carries_the_velocity_across_it(along):
+    errors = []
+    for n in (80, 160):
+        place = (np.arange(n) + 0.5) / n
+        sea = of_config(
+            "dam_break",
+            shape=np.roll([n, 8], along).tolist(),
+            high=np.roll([1.0, 8 / n], along).tolist(),
+            **{"gravity": 1e-12, "fastest": 1.0, "cfl": 0.5, "steps": n},  # hardly any waves
+        )
+        with use(Settings(time_tile=1)):
+            sea.setup(pc.serial())
+            current, across = (sea.v, sea.u)[:: 1 - 2 * along]
+            sea.h.owned[...], current.owned[...] = 1.0, 1.0
+            profile = np.exp(-(((place - 0.35) / 0.1) ** 2))
+            np.moveaxis(across.owned, along, 0)[...] = 1e-9 * profile[:, None]
+            advance(sea, n)
+        found = np.moveaxis(across.owned, along, 0)[:, 4]
+        exact = np.exp(-(((place - 0.35 - n * sea.dt) / 0.1) ** 2))
+        errors.append(np.mean(np.abs(1e9 * found - exact)))
+    assert errors[-1] < 0.003, errors
+    assert np.log2(errors[0] / errors[1]) > 1.3, errors
 
 
 def test_a_lake_is_at_rest_to_the_last_bit():
