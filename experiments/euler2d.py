@@ -40,13 +40,11 @@ def slopes(low, here, high):
     return [limited(b - a, c - b) for a, b, c in zip(low, here, high, strict=True)]
 
 
-@pc.stencil
-def predict(rho, my, mx, energy, *, gamma, cy, cx):
-    """Return each cell half a step later, by its own slopes alone, and the slopes."""
-    gas = rho, my, mx, energy
-    here = primitive(gas, 0, 0, gamma)
-    dy = slopes(primitive(gas, -1, 0, gamma), here, primitive(gas, 1, 0, gamma))
-    dx = slopes(primitive(gas, 0, -1, gamma), here, primitive(gas, 0, 1, gamma))
+def predicted(gas, y, x, gamma, cy, cx):
+    """Return the cell at an offset half a step later, by its own slopes alone, and its slopes."""
+    here = primitive(gas, y, x, gamma)
+    dy = slopes(primitive(gas, y - 1, x, gamma), here, primitive(gas, y + 1, x, gamma))
+    dx = slopes(primitive(gas, y, x - 1, gamma), here, primitive(gas, y, x + 1, gamma))
     r, v, u, p = here
     per = 1.0 / r
     spread = cy * dy[1] + cx * dx[2]
@@ -56,37 +54,37 @@ def predict(rho, my, mx, energy, *, gamma, cy, cx):
         cy * v * dy[2] + cx * u * dx[2] + cx * per * dx[3],
         cy * v * dy[3] + cx * u * dx[3] + gamma * p * spread,
     )
-    return [*(w - 0.5 * rate for w, rate in zip(here, rates, strict=True)), *dy, *dx]
+    return [w - 0.5 * rate for w, rate in zip(here, rates, strict=True)], dy, dx
 
 
-def beside(cells, slopes, low, high):
-    """Return the states on both sides of the face between the cells at two offsets."""
-    return (
-        [w[low] + 0.5 * d[low] for w, d in zip(cells, slopes, strict=True)],
-        [w[high] - 0.5 * d[high] for w, d in zip(cells, slopes, strict=True)],
-    )
+def moved(cell, slopes, part):
+    """Return the state a part of a cell away from its centre."""
+    return [w + part * d for w, d in zip(cell, slopes, strict=True)]
 
 
-def flux_y(cells, slopes, y, gamma):
+def flux_y(gas, y, gamma, cy, cx):
     """Return the flux through the face below the cell at an offset along y."""
-    low, high = beside(cells, slopes, (y - 1, 0), (y, 0))
-    return hllc(low, high, gamma)
+    low, slope_low, _ = predicted(gas, y - 1, 0, gamma, cy, cx)
+    high, slope_high, _ = predicted(gas, y, 0, gamma, cy, cx)
+    return hllc(moved(low, slope_low, 0.5), moved(high, slope_high, -0.5), gamma)
 
 
-def flux_x(cells, slopes, x, gamma):
+def flux_x(gas, x, gamma, cy, cx):
     """Return the flux through the face left of the cell at an offset; along x, u is normal."""
-    (r, v, u, p), (s, w, t, q) = beside(cells, slopes, (0, x - 1), (0, x))
+    low, _, slope_low = predicted(gas, 0, x - 1, gamma, cy, cx)
+    high, _, slope_high = predicted(gas, 0, x, gamma, cy, cx)
+    r, v, u, p = moved(low, slope_low, 0.5)
+    s, w, t, q = moved(high, slope_high, -0.5)
     mass, normal, tangential, energy = hllc((r, u, v, p), (s, t, w, q), gamma)
     return mass, tangential, normal, energy
 
 
 @pc.stencil
-def flow(rho, my, mx, energy, r, v, u, p, ry, vy, uy, py, rx, vx, ux, px, *, gamma, cy, cx):
-    """Return the new density, momenta and energy from the fluxes between predicted cells."""
+def flow(rho, my, mx, energy, *, gamma, cy, cx):
+    """Return the new density, momenta and energy from the fluxes through the faces of a cell."""
     gas = rho, my, mx, energy
-    cells = r, v, u, p
-    south, north = (flux_y(cells, (ry, vy, uy, py), y, gamma) for y in (0, 1))
-    west, east = (flux_x(cells, (rx, vx, ux, px), x, gamma) for x in (0, 1))
+    south, north = (flux_y(gas, y, gamma, cy, cx) for y in (0, 1))
+    west, east = (flux_x(gas, x, gamma, cy, cx) for x in (0, 1))
     return [
         q[0, 0] - cy * (north[k] - south[k]) - cx * (east[k] - west[k]) for k, q in enumerate(gas)
     ]
@@ -179,34 +177,9 @@ class Euler2D(pc.Experiment):
             "momentum_x": [along[0], odd[1]],
             "energy": along,
         }
-        self.gas = [self.grid.field(n, boundary=b) for n, b in boundaries.items()]
+        self.gas = [self.grid.field(n, halo=2, boundary=b) for n, b in boundaries.items()]
         for k, field in enumerate(self.gas):
             field.fill(lambda y, x, k=k: self.initial(y, x)[k])
-        cells = self.predicted_cells()
-        self.sequence = [
-            predict.on(*self.gas, out=cells, **self.numbers),
-            flow.on(*self.gas, *cells, **self.numbers),
-        ]
-
-    def predicted_cells(self):
-        """Return fields for predicted density, velocities, pressure, and their slopes along y, x.
-
-        Beyond a closed wall there are mirror images: a velocity across it, and the slope across it
-        of anything else, change sign. Beyond an open wall nothing has a slope across it.
-        """
-        kinds = [(across, slope) for slope in (None, 0, 1) for across in (None, 0, 1, None)]
-        return [
-            self.grid.field(f"predicted_{k}", boundary=[self.beyond(n, *kind) for n in (0, 1)])
-            for k, kind in enumerate(kinds)
-        ]
-
-    def beyond(self, axis, across, slope):
-        """Return the boundary of a velocity along `across` or a scalar (None), or of its slope."""
-        wall = self.walls[axis]
-        if wall == "open" and slope == axis:
-            return pc.Fixed(0.0)
-        odd = wall == "closed" and (across == axis) != (slope == axis)
-        return pc.Reflecting("odd") if odd else WALLS[wall]
 
     def initial(self, y, x):
         """Return density, momenta and energy at the beginning."""
@@ -225,7 +198,7 @@ class Euler2D(pc.Experiment):
         return rho, rho * v, rho * u, p / (self.gamma - 1) + 0.5 * rho * (u * u + v * v)
 
     def advance(self, n):
-        pc.sweep(self.sequence, sweeps=n)
+        flow(*self.gas, out=self.gas, sweeps=n, **self.numbers)
         courant, density, pressure = extremes(*self.gas, **self.numbers)
         if not (courant <= 1 and density > 0 and pressure > 0):
             raise pc.DivergenceError(

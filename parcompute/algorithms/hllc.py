@@ -40,7 +40,7 @@ def hllc(left: State, right: State, gamma: float) -> State:
     speed = slow if is_left else fast
     crossing = min(slow, 0.0) if is_left else max(fast, 0.0)
 
-    energy = p / (gamma - 1.0) + 0.5 * rho * (u * u + v * v)
+    energy = p * (1.0 / (gamma - 1.0)) + 0.5 * rho * (u * u + v * v)
     per = 1.0 / (speed - contact)
     rho_star = m * per
     p_star = p + m * (contact - u)
@@ -61,7 +61,8 @@ def wave_speeds(left: State, right: State, gamma: float) -> tuple[Any, Any]:
     """
     rho_l, u_l, _, p_l = left
     rho_r, u_r, _, p_r = right
-    per_l, per_r = gamma / rho_l, gamma / rho_r
+    per = gamma / (rho_l * rho_r)  # one division for both
+    per_l, per_r = per * rho_r, per * rho_l
     c_l, c_r = sqrt(p_l * per_l), sqrt(p_r * per_r)
     p = 0.5 * (p_l + p_r) - 0.125 * (u_r - u_l) * (rho_l + rho_r) * (c_l + c_r)
     more = (gamma + 1.0) / (2.0 * gamma)

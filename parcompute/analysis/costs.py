@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from parcompute.field import Field
+from parcompute.stencils import Stencil
 from parcompute.stencils.application import Application
 from parcompute.stencils.expression import operation_count
+from parcompute.stencils.stages import Stage, split
 from parcompute.stencils.works import reaches_of
 
 
@@ -91,6 +93,7 @@ def cost(application: Application) -> Cost:
     stencil = application.stencil
     formula = getattr(stencil, "formula", None)
     names = stencil.field_names if formula is None else {name for name, _ in formula.offsets}
+    stages = stages_of(application)
     pairs = zip(stencil.field_names, application.fields, strict=True)
     read = tuple(dict.fromkeys(field for name, field in pairs if name in names))
     here = {f for f, reach in reaches_of(application).items() if not any(map(any, reach))}
@@ -100,9 +103,15 @@ def cost(application: Application) -> Cost:
         read,
         application.results,
         fresh,
-        None if formula is None else operation_count(formula.roots),
+        sum(operation_count(s.typed.formula.roots) for s in stages) if stages else None,
         np.result_type(*types).name,
     )
+
+
+def stages_of(application: Application) -> list[Stage]:
+    """Return the loops that an application is compiled to; none if it is not compiled."""
+    stencil = application.stencil
+    return split(stencil.typed(application)) if isinstance(stencil, Stencil) else []
 
 
 def _bytes(fields: tuple[Field, ...]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parcompute.analysis.costs import Cost, Rates, cost
+from parcompute.analysis.costs import Cost, Rates, cost, stages_of
 from parcompute.analysis.kernel_source import source_parts
 from parcompute.analysis.rates import CopyRate, arithmetic_rate, copy_rate, last_cache
 from parcompute.analysis.tile_text import plan_lines, tiling
@@ -132,6 +132,7 @@ def _kernel(
         ("reductions", ", ".join(r.kind for r in stencil.reductions) or "none"),
         ("memory", _memory(one)),
         ("operations", _operations(one)),
+        *_stages(application),
         ("limit", _limit(one, rates, compiled=compiled)),
     ]
 
@@ -196,6 +197,15 @@ def _operations(one: Cost) -> str:
         return "not counted"
     intensity = "" if one.intensity is None else f"; {one.intensity:.3g} per byte read and written"
     return f"{one.operations} per cell, equal parts of the formula once{intensity}"
+
+
+def _stages(application: Application) -> Iterator[tuple[str, str]]:
+    """Yield the loops that the stencil is split into, if there are several."""
+    stages = stages_of(application)
+    made = sum(len(stage.makes) for stage in stages)
+    if made:
+        values = f"{made} value{'s' * (made != 1)}"
+        yield "stages", f"{len(stages)} loops: {values} that several cells need, each computed once"
 
 
 def _limit(one: Cost, rates: Rates, *, compiled: bool) -> str:

@@ -43,7 +43,7 @@ def code_width(ndim: int, arrays: int) -> int:
     to fill again what it has filled; along each axis the margins below and above, and the cells
     beyond the walls below and above; the number of arrays and their slots, or what a fill needs.
     """
-    return 4 + 4 * ndim + max(1 + arrays, 8 + 3 * ndim)
+    return 4 + 4 * ndim + max(1 + arrays, 8 + 5 * ndim)
 
 
 def argument_words(ndim: int, arrays: int) -> int:
@@ -158,11 +158,17 @@ addresses of layers, factors and constants, distance of the constants of two lay
 
 def _fill_call(ndim: int) -> Iterator[str]:
     """Yield what calls the fill of a wall if the rows come near to it."""
-    e = 3 + 2 * ndim
+    e = 3 + 4 * ndim
     yield "axis, low = codes[d + 1], codes[d + 2]"
     yield "first = a0 == from0 or codes[c + 3]"
     for x in range(ndim):
         yield f"p{x}, q{x} = codes[d + {3 + x}], codes[d + {3 + ndim + x}]"
+        # where ghosts are read, cells inside the wall that they are made of have ghosts, too
+        yield f"first{x}, end{x} = a{x} - p{x}, b{x} + q{x}"
+        yield f"if a{x} - p{x} < clip_lo{x}:"
+        yield f"    end{x} = max(end{x}, clip_lo{x} + codes[d + {3 + 3 * ndim + x}])"
+        yield f"if b{x} + q{x} > clip_hi{x}:"
+        yield f"    first{x} = min(first{x}, clip_hi{x} - codes[d + {3 + 2 * ndim + x}])"
     for axis in range(ndim):
         low = f"low and a{axis} - p{axis} < clip_lo{axis}{'' if axis else ' and first'}"
         high = f"not low and b{axis} + q{axis} > clip_hi{axis}"
@@ -182,7 +188,7 @@ def _fill_call(ndim: int) -> Iterator[str]:
             if x == 0:  # rows but those that were filled before; beyond the wall they are new
                 below = "a0 - p0 if first else min(a0 + q0, clip_hi0)"
             elif x > axis:
-                below, above = f"max({below}, clip_lo{x})", f"min({above}, clip_hi{x})"
+                below, above = f"max(first{x}, clip_lo{x})", f"min(end{x}, clip_hi{x})"
             yield f"    a[{place}] = codes[d + {e + 5 + x}]"
             yield f"    a[{place + 1}] = {below}"
             yield f"    a[{place + 2}] = {above}"

@@ -245,10 +245,11 @@ class Program:
         """Return whether cells beside those that are needed may be computed, too.
 
         What they hold does not matter, as long as only versions are read and written: whole arrays
-        end where other tiles begin.
+        end where other tiles begin, and reductions are of the cells of the tile.
         """
         slots = [*instruction.outputs, *instruction.inputs.values()]
-        return self.ndim > 1 and all(slot.kind == "version" for slot in slots)
+        writes = bool(instruction.outputs)
+        return self.ndim > 1 and writes and all(slot.kind == "version" for slot in slots)
 
     def _codes(self, instruction: Instruction) -> list[list[int]]:
         """Return the words of an instruction: one row, or one for each wall that is filled."""
@@ -288,11 +289,7 @@ class Program:
         depth = instruction.reach[low_or_high][side.axis]
         if instruction.beyond[low_or_high]:
             depth += instruction.beyond[low_or_high][side.axis]
-        later = side.axis + 1  # axes whose ghosts are made of these
-        reach = [
-            [*r[:later], *k[later:]]
-            for r, k in zip(instruction.reach, instruction.known, strict=True)
-        ]
+        reach = [list(cells) for cells in instruction.reach]
         chosen = [k for k, layer in enumerate(side.layers) if layer.target < depth]
         if not chosen:
             return []
@@ -312,6 +309,7 @@ class Program:
         across.insert(side.axis, 0)
         return [
             *(side.axis, int(side.low), *reach[0], *reach[1]),
+            *(cells + 1 for inside in instruction.images for cells in inside),
             *(len(chosen), address(layers), address(factors), base, strides[0], *across),
         ]
 

@@ -7,6 +7,7 @@ Groups are numbered so that operands come before what uses them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import frexp
 from operator import add, sub
 from typing import Any
 
@@ -17,11 +18,10 @@ Place = tuple[int, Index]
 _FREE = ("number", "scalar", "read", "index", "position", "cast")
 _COSTS = {**dict.fromkeys(ELEMENTARY, 30), "div": 8, "sqrt": 8, "floordiv": 8, "mod": 8}
 """What an operation takes, in additions."""
-LEAST = 24
-"""Additions that are saved for each cell by keeping a value, below which it is not worth it.
-
-Storing and reading it again takes about as much as a few of them.
-"""
+_READ = 5
+"""What it takes to read a value that was kept, in additions."""
+LEAST = 6
+"""Additions that must be saved for each cell by keeping a value, which has to be stored."""
 
 
 class Repeats:
@@ -125,7 +125,7 @@ class Repeats:
         refused = self._refused()
         while kept := self._repeated(refused):
             chosen = set(kept)
-            saved = {g: self._cost(g, chosen) * (n - 1) for g, n in kept.items()}
+            saved = {g: (self._cost(g, chosen) - _READ) * (n - 1) for g, n in kept.items()}
             least = min(saved.values())
             if least >= LEAST:
                 break
@@ -166,7 +166,13 @@ class Repeats:
 
 
 def _price(node: Node) -> int:
-    return 0 if node.kind in _FREE else _COSTS.get(node.kind, 1)
+    if node.kind in _FREE:
+        return 0
+    if node.kind == "div" and node.args[1].kind == "number":
+        divisor = float(node.args[1].data[0])
+        if abs(frexp(divisor)[0]) == 0.5:  # by a power of two: the compiler multiplies
+            return 1
+    return _COSTS.get(node.kind, 1)
 
 
 def _plus(a: Index, b: Index) -> Index:

@@ -72,9 +72,9 @@ class BoundSequence:
         )
         block = self._smallest()
         stream = self.compiled.streams(prod(block))
-        found = [
-            r for r in candidates(self.grid.ndim, radius, block, stream) if self._fits(r.depth)
-        ]
+        staged = bool(self.compiled.inner)
+        recipes = candidates(self.grid.ndim, radius, block, stream, staged=staged)
+        found = [recipe for recipe in recipes if self._fits(recipe.depth)]
         if not found or not any(radius):
             return None
         return Tuner(self.grid.comm, self.identity(self.grid.dims), found)

@@ -79,7 +79,7 @@ def plain_shape(block: Index, threads: int, *, staged: bool) -> Shape:
         Whether there are intermediates, which are to stay in the cache.
     """
     if staged:
-        return shape_of(default_recipe(len(block), 1), block, threads)
+        return shape_of(_staged(len(block), 1), block, threads)
     if len(block) == 3:
         tile: Index = (-(-block[0] // threads), min(_PLAIN_ROWS, block[1]), block[2])
     else:
@@ -121,9 +121,14 @@ PAST_THE_CACHE = Recipe(1, 0, 0, 0, stream=True)
 """Sweep by sweep, with results that go past the cache."""
 
 
-def recipes(ndim: int, stream: bool) -> Iterator[Recipe]:
-    """Yield what may be the fastest, for fields in 1-, 2- or 3-D."""
-    if ndim == 1:
+def recipes(ndim: int, stream: bool, *, staged: bool = False) -> Iterator[Recipe]:
+    """Yield what may be the fastest, for fields in 1-, 2- or 3-D.
+
+    With intermediates, arithmetic takes most of the time: few sweeps gain what there is to gain.
+    """
+    if staged:
+        yield from (_staged(ndim, depth) for depth in (2, 4))
+    elif ndim == 1:
         for depth in (4, 16, 64):
             yield Recipe(depth, 2048, 0, 1)
     elif ndim == 2:
@@ -134,6 +139,11 @@ def recipes(ndim: int, stream: bool) -> Iterator[Recipe]:
     else:
         for depth, middle in ((2, 32), (3, 16), (3, 32), (4, 16), (4, 32), (6, 32)):
             yield Recipe(depth, 512, middle, 1, stream)
+
+
+def _staged(ndim: int, depth: int) -> Recipe:
+    """Return a recipe for kernels with intermediates, which take room in the cache."""
+    return Recipe(depth, 2048 if ndim == 1 else 512, 32, 4 if ndim == 2 else 1)
 
 
 def default_recipe(ndim: int, depth: int) -> Recipe:

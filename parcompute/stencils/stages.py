@@ -79,13 +79,17 @@ class _Splitter:
         Only values that are read equally far beyond the grid share a stage, so that none reads
         cells that the formula does not.
         """
+        users: dict[int, list[tuple[int, bool]]] = {group: [] for group in self.kept}
         levels: dict[int, int] = {}
         for group in self.kept:
-            beyond, level = self.beyond[group], 0
+            levels[group] = 0
             for other, shifts in self.reads[group].items():
-                together = shifts == {self.zero} and self.beyond[other] == beyond
-                level = max(level, levels[other] + (not together))
-            levels[group] = level
+                together = shifts == {self.zero} and self.beyond[other] == self.beyond[group]
+                levels[group] = max(levels[group], levels[other] + (not together))
+                users[other].append((group, together))
+        for group in reversed(self.kept):  # as late as possible, beside what reads it
+            latest = [levels[user] - (not together) for user, together in users[group]]
+            levels[group] = min(latest, default=levels[group])
         return {g: (levels[g], -sum(map(sum, self.beyond[g])), self.beyond[g]) for g in self.kept}
 
     def stages(self) -> list[Stage]:

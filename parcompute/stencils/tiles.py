@@ -32,7 +32,8 @@ class Use:
     writes : tuple of int
         The output fields.
     images : mapping
-        How far the cells lie that ghosts within that reach are made of, where they do.
+        How far inside the walls the cells lie that ghosts within that reach are made of: below the
+        highest cell and above the lowest one.
     beyond : Reach
         How far beyond walls it computes, below and above; () is not at all.
     application : int
@@ -47,11 +48,16 @@ class Use:
 
     def needs(self, f: int) -> Reach:
         """Return how far a field must be known for its cells and ghosts to be read."""
-        low, high = (
-            tuple(max(r, i) if i else r for r, i in zip(*sides, strict=True))
-            for sides in zip(self.reads[f], self.images.get(f, self.reads[f]), strict=True)
-        )
-        return low, high
+        below, above = self.reads[f]
+        if f not in self.images:
+            return below, above
+        low, high = self.beyond if any(self.beyond) else ((0,) * len(below),) * 2
+        inside = zip(below, above, low, high, *self.images[f], strict=True)
+        pairs = [
+            (max(a, i) if b + y > 0 else a, max(b, j) if a + x > 0 else b)
+            for a, b, x, y, i, j in inside
+        ]
+        return tuple(a for a, _ in pairs), tuple(b for _, b in pairs)
 
     def rows(self, f: int) -> tuple[int, int]:
         """Return how many rows below and above must be known for a row to be computed."""
@@ -100,6 +106,8 @@ class Instruction:
         For a fill: how far the kernel reads.
     known : Reach
         For a fill: how far there are cells that ghosts are made of, at least `reach`.
+    images : Reach
+        For a fill: how far inside the walls these lie (see `Use`).
     again : bool
         For a fill: whether other kernels have the same ghosts filled, for other times perhaps.
     beyond : Reach
@@ -115,6 +123,7 @@ class Instruction:
     inputs: Mapping[int, Slot] = field(default_factory=dict)
     reach: Reach = ((), ())
     known: Reach = ((), ())
+    images: Reach = ((), ())
     again: bool = False
     beyond: Reach = ((), ())
 
@@ -317,9 +326,9 @@ class _Planner:
             return
         if not (any(map(any, (*reach, *beyond))) or f in self.wall_faces):
             return
-        known = use.needs(f)
+        known, images = use.needs(f), use.images.get(f, self.zero)
         self.instructions.append(
-            Instruction("fill", k, s, region, lag, (slot,), {}, reach, known, beyond=beyond)
+            Instruction("fill", k, s, region, lag, (slot,), {}, reach, known, images, beyond=beyond)
         )
 
 

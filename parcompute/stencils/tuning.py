@@ -140,7 +140,9 @@ def _remember(path: Path, choice: Choice) -> None:
         return
 
 
-def candidates(ndim: int, radius: Index, block: Index, stream: bool) -> list[Recipe]:
+def candidates(
+    ndim: int, radius: Index, block: Index, stream: bool, *, staged: bool = False
+) -> list[Recipe]:
     """Return the recipes for which tiles are not mostly margins.
 
     Parameters
@@ -153,9 +155,11 @@ def candidates(ndim: int, radius: Index, block: Index, stream: bool) -> list[Rec
         Cells of the smallest block.
     stream : bool
         Whether results may go past the cache.
+    staged : bool
+        Whether there are intermediates.
     """
     found = [PAST_THE_CACHE] if stream else []
-    for recipe in recipes(ndim, stream):
+    for recipe in recipes(ndim, stream, staged=staged):
         work = 1.0
         for axis in range(1 if ndim > 1 else 0, ndim):
             wanted = recipe.width if axis == ndim - 1 else recipe.middle

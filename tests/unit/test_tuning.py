@@ -7,7 +7,7 @@ import pytest
 
 import parcompute as pc
 from parcompute.settings import Settings, use
-from parcompute.stencils.shapes import Recipe, default_recipe, plain_tile, recipes, shape_of
+from parcompute.stencils.shapes import Recipe, default_recipe, plain_shape, recipes, shape_of
 from parcompute.stencils.tuning import FixedDepth, Tuner, candidates
 from tests.unit import kernels
 
@@ -88,7 +88,9 @@ def test_tiles_cover_the_block_and_are_not_larger(ndim, threads):
             shape = shape_of(recipe, block, threads)
             assert all(t > 0 for t in shape.tile)
             assert all(t <= n + 7 for t, n in zip(shape.tile, block, strict=True))
-        assert all(0 < t <= n for t, n in zip(plain_tile(block, threads), block, strict=True))
+        for staged in (False, True):
+            tile = plain_shape(block, threads, staged=staged).tile
+            assert all(0 < t <= n + 7 for t, n in zip(tile, block, strict=True))
 
 
 def test_tiles_that_are_mostly_margins_are_not_tried():
