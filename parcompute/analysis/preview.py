@@ -211,10 +211,9 @@ def _limits(pair: list[NDArray[Any]]) -> tuple[float, float]:
 
 def _moment(contents: Contents, index: int) -> str:
     """Return when and where a panel is."""
-    step, time = contents.steps[index], float(contents.times[index])
-    text = f"step {step}"
-    if contents.units["time"] not in ("", "1") or time != step:
-        text += f", time {_number(time, contents.units['time'])}"
+    text = f"step {contents.steps[index]}"
+    if not np.array_equal(contents.steps, contents.times):  # as where a step has no duration
+        text += f", time {_number(float(contents.times[index]), contents.units['time'])}"
     cut = _cut(contents.shape)
     if cut is not None:
         axis = list(contents.axes)[cut]
