@@ -36,12 +36,18 @@ def react3d(u, v, *, du, dv, f, k):
     )
 
 
-CLASSES = {  # feed f and kill k of some of Pearson's patterns
+CLASSES = {  # feed f and kill k of Pearson's patterns
     "alpha": (0.010, 0.047),  # spirals that break up
+    "beta": (0.026, 0.051),  # waves with holes that open and close
+    "gamma": (0.022, 0.051),  # stripes that never come to rest
     "delta": (0.030, 0.055),  # hexagons of holes
-    "epsilon": (0.018, 0.055),  # spots that compete
+    "epsilon": (0.018, 0.055),  # rings and spots that crowd each other out
+    "zeta": (0.026, 0.059),  # spots that divide and fade without end
+    "theta": (0.030, 0.057),  # a labyrinth
+    "iota": (0.046, 0.0594),  # chains of holes
     "kappa": (0.058, 0.063),  # worms that fill the plane
-    "lambda": (0.034, 0.065),  # spots that divide
+    "lambda": (0.034, 0.065),  # spots that divide and come to rest
+    "mu": (0.046, 0.065),  # worms that grow at their ends
 }
 
 
@@ -51,12 +57,13 @@ class GrayScott(pc.Experiment):
 
     u_t = du lap(u) - u v^2 + f (1 - u), v_t = dv lap(v) + u v^2 - (f + k) v, by forward Euler with
     steps and cells of size 1 (Pearson, "Complex patterns in a simple system", Science 261, 1993).
-    Squares of v = 1/4 in u = 1 are disturbed by 1 % of noise, the same on any number of ranks.
+    Squares of v = 1/4 and u = 1/2 in u = 1, 20 cells wide where there is room as in Pearson's
+    paper, are disturbed by 1 % of noise, the same on any number of ranks.
     """
 
     shape: tuple[int, ...] = (256, 256)  # cells [y, x] or [z, y, x]
     pattern: str = "kappa"  # one of Pearson's classes
-    du: float = 0.16  # diffusivity dt / h^2 [-]; stable to 1 / (2 axes)
+    du: float = 0.16  # diffusivity dt / h^2 [-]; stable to 0.875 / (2 axes)
     dv: float = 0.08
     spots: int = 20  # squares, or cubes, of v at the beginning
     seed: int = 1
@@ -71,7 +78,7 @@ class GrayScott(pc.Experiment):
             raise pc.ConfigError(
                 f"experiment.pattern must be one of {', '.join(CLASSES)}, got '{self.pattern}'."
             )
-        limit = 1 / (2 * len(self.shape))
+        limit = 0.875 / (2 * len(self.shape))  # 4 axes du + v^2 < 2, where v is up to 1/2
         if not (0 < self.du <= limit and 0 < self.dv <= limit):
             raise pc.ConfigError(
                 f"experiment.du={self.du} and experiment.dv={self.dv} must lie in (0, {limit:.4g}] "
@@ -84,7 +91,7 @@ class GrayScott(pc.Experiment):
         self.v = grid.field("v", long_name="concentration of v")
         noise = pc.random.Stream(self.seed, "gray-scott")
         self.u.owned[...] = 1.0
-        half = max(1, min(6, min(self.shape) // 8))
+        half = max(1, min(10, min(self.shape) // 8))
         for centre in noise.integers(range(self.spots), half, min(self.shape) - half, size=3):
             spot = tuple(slice(c - half, c + half) for c in centre[-len(self.shape) :])
             self.u[spot], self.v[spot] = 0.5, 0.25

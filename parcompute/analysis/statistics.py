@@ -20,6 +20,7 @@ from parcompute.run import directory, registry
 from parcompute.run.table import Table
 
 Row = dict[str, Any]
+Exact = Callable[[float], dict[str, Any]]  # of the time: functions by the name of the field
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def analyze(comm: Communicator, folder: Path) -> tuple[list[Row], list[str]]:
     """
     record = on_root(comm, directory.read_record, folder)
     on_root(comm, _check, folder / directory.FIELDS)
-    exact, remarks = _solution(record)
+    exact, remarks = solution(record)
     with Reader(folder / directory.FIELDS) as reader:
         contents = reader.contents
         done = len(contents.steps)
@@ -74,8 +75,14 @@ def analyze(comm: Communicator, folder: Path) -> tuple[list[Row], list[str]]:
     return rows, remarks
 
 
-def _solution(record: dict[str, Any]) -> tuple[Callable[[float], dict[str, Any]], list[str]]:
-    """Return the exact solution of the experiment; nothing, and why, if it cannot be had."""
+def solution(record: dict[str, Any]) -> tuple[Exact, list[str]]:
+    """Return the exact solution of the experiment of a run; nothing, and why, if it cannot be had.
+
+    Parameters
+    ----------
+    record : dict
+        ``run.json``.
+    """
     try:
         parameters, file = dict(record["config"]["experiment"]), Path(record["experiment_file"])
         name = parameters.pop("name")

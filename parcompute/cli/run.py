@@ -124,9 +124,6 @@ def _finish(spec: RunSpec, report: Report) -> None:
     if not report.stopped and (folder / directory.FIELDS).exists():
         from parcompute.analysis.preview import draw
 
-        shape = spec.parameters.get("shape")
-        cells = f": {' x '.join(map(str, shape))} cells" if isinstance(shape, list) else ""
         members = spec.ensemble.members
-        count = f", {members} members" if members > 1 else ""
-        draw(folder, f"{spec.name}{cells}{count}")
+        draw(folder, f"{spec.name}, {members} members" if members > 1 else spec.name)
         say(f"{'picture':<14} {directory.PREVIEW}")

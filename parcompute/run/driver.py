@@ -175,22 +175,22 @@ class Run:
             self.step = self.first = self.finite = self.saving.saved = found.manifest["step"]
             self.experiment.steps_done = self.step
             kept, every = found.manifest["outputs"], found.manifest["config"]["output"]["every"]
-            if self.spec.output.every == every:  # but with more steps, the last is none perhaps
-                kept = [step for step in kept if step in self.outputs.schedule]
-            self.outputs.resume(kept)
+            rows = found.manifest.get("rows", len(kept))
+            if self.spec.output.every == every and self.step not in self.outputs.schedule:
+                kept = [step for step in kept if step < self.step]  # the end of a shorter run
+            self.outputs.resume(self.step, kept, rows)
         say(f"goes on at step {self.step} from {found.path.name}")
         self.watchdog.progress()
 
     def _loop(self, progress: Progress | None) -> None:
         """Make steps, outputs and checkpoints until all are made or the run is to stop."""
         saves = set(self.saving.steps())
-        if self.step in self.outputs.schedule and self.step not in self.outputs.done:
-            self._output()
-        events = sorted({*self.outputs.schedule, *saves})
+        self._give_out()
+        events = sorted({*self.outputs.measured, *saves})
         for target in (event for event in events if event > self.step):
             self._advance(target, progress)
-            if self.stopped is None and target in self.outputs.schedule:
-                self._output()
+            if self.stopped is None:
+                self._give_out()
             if target in saves and self.step == target:
                 self._save()
             if self.stopped is None:
@@ -210,15 +210,15 @@ class Run:
             self.watchdog.progress()
             if progress is not None:
                 progress.update(self.step)
+            if self.step % (self.pieces.most * _GUARDED) < count:
+                self._guard()
             if self.step < target:
-                self._between(count)
+                self._between()
             if self.stopped is not None:
                 return
 
-    def _between(self, count: int) -> None:
+    def _between(self) -> None:
         """Do between two pieces what need not wait for the next event."""
-        if self.step % (self.pieces.most * _GUARDED) < count:
-            self._guard()
         with self.timers.phase("output"):
             self.outputs.poll()
         self._heed()
@@ -236,8 +236,17 @@ class Run:
         self._guard()
         with self.timers.phase("checkpoint"):
             self.outputs.sync()  # a checkpoint must not know of output that can be lost
-            self.saving.save(self.step, self.outputs.done)
+            self.saving.save(self.step, self.outputs.done, self.outputs.rows)
         self.watchdog.progress()
+
+    def _give_out(self) -> None:
+        """Write the snapshot or the measures of this step, if there are to be any."""
+        if self.step in self.outputs.schedule and self.step not in self.outputs.done:
+            self._output()
+        elif self.step in self.outputs.measured:
+            with self.timers.phase("output"):
+                self.outputs.measure(self.step, self.step * self.experiment.dt)
+                self.outputs.poll()
 
     def _output(self) -> None:
         self._guard()
@@ -247,7 +256,7 @@ class Run:
 
     def _guard(self) -> None:
         """Stop the run on every rank if a field is no longer finite."""
-        if not self.spec.guarded:
+        if not self.spec.guarded or self.finite == self.step:
             return
         with self.timers.phase("guard"):
             for field in self.experiment.fields().values():

@@ -70,7 +70,10 @@ class Experiment:
             self.steps_done += 1
 
     def measure(self) -> dict[str, float]:
-        """Return numbers to be recorded at every output, the same on every rank."""
+        """Return numbers for ``diagnostics.csv``, the same on every rank; called at every snapshot.
+
+        With ``output.measure_every`` also in between. It must not change the state.
+        """
         return {}
 
     def exact(self, time: float) -> dict[str, Solution]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from parcompute.comm import Communicator
 from parcompute.errors import ConfigError
@@ -38,9 +39,11 @@ class Outputs:
     Attributes
     ----------
     schedule : list of int
-        The steps at which there is output.
+        The steps at which there are snapshots.
+    measured : set of int
+        The steps at which there are measures: those, and the steps of ``output.measure_every``.
     done : list of int
-        Those at which there was.
+        Those at which there was a snapshot.
     fields : list of Field
         The fields that are written.
 
@@ -65,7 +68,9 @@ class Outputs:
         self._filters = Filters.of(spec.output.compression)
         self._snapshots: Snapshots | None = None
         self._table = Table(Path(spec.directory) / directory.DIAGNOSTICS)
+        self._last_row = -1  # its step
         self.schedule = _schedule(experiment.steps, spec.output.every)
+        self.measured = {*self.schedule, *_schedule(experiment.steps, spec.output.measure_every)}
         self.done: list[int] = []
         self.fields = [view.field for view in self._views]
 
@@ -77,11 +82,28 @@ class Outputs:
             text += ", rounded to single precision"
         return text
 
-    def resume(self, kept: Sequence[int]) -> None:
-        """Go on after the outputs at the steps `kept`; later ones of the run so far are dropped."""
+    @property
+    def rows(self) -> int:
+        """How many rows of measures there are, on rank 0."""
+        return self._table.rows
+
+    def resume(self, step: int, kept: Sequence[int], rows: int) -> None:
+        """Go on from a checkpoint; what the run has given out after it is dropped.
+
+        Parameters
+        ----------
+        step : int
+            Steps that had been made.
+        kept : sequence of int
+            The steps of the snapshots that are kept.
+        rows : int
+            How many rows of measures there were. One at `step` is dropped if there would be none
+            had the run not ended there.
+        """
         self.done = list(kept)
         self.schedule = [*kept, *(step for step in self.schedule if step > max(kept, default=-1))]
-        on_root(self._comm, self._table.rewind, kept)
+        dropped = {step} - {*kept} - self.measured
+        self._last_row = on_root(self._comm, self._table.rewind, rows, dropped)
         if self._has_file:
             layout = self._layout(self._table_measures())
             on_root(self._comm, rewind.rewind, self._path, layout, self._filters, kept)
@@ -96,14 +118,24 @@ class Outputs:
         return columns[2:]
 
     def write(self, step: int, time: float) -> None:
-        """Make the next output."""
+        """Make the next snapshot, with its measures."""
         measures = self._experiment.measure()
         if self._has_file and self._snapshots is None:
             self._open(self._layout(list(measures)), new=True)
-        on_root(self._comm, self._table.append, {"step": step, "time": time}, measures)
+        self._append(step, time, measures)
         if self._snapshots is not None:
             self._snapshots.write(len(self.done), step, time, measures)
         self.done.append(step)
+
+    def measure(self, step: int, time: float) -> None:
+        """Add a row of measures without a snapshot."""
+        self._append(step, time, self._experiment.measure())
+
+    def _append(self, step: int, time: float, measures: dict[str, Any]) -> None:
+        """Add a row, unless a run that has been resumed has that of this step already."""
+        if step > self._last_row:
+            on_root(self._comm, self._table.append, {"step": step, "time": time}, measures)
+            self._last_row = step
 
     def poll(self) -> None:
         """Complete the snapshot under way if it is written."""
@@ -178,5 +210,5 @@ def chosen(fields: dict[str, Field], names: list[str] | None) -> list[Field]:
 
 
 def _schedule(steps: int, every: int) -> list[int]:
-    """Return the steps at which there is output: the first, every so many, and the last."""
+    """Return the first step, every so many, and the last."""
     return sorted({0, *(range(0, steps, every) if every else ()), steps})

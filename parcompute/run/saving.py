@@ -109,7 +109,7 @@ class Saving:
             return _SAVE | _STOP if text.strip() == "stop" else _SAVE
         return 0
 
-    def save(self, step: int, outputs: list[int]) -> None:
+    def save(self, step: int, outputs: list[int], rows: int) -> None:
         """Write a checkpoint; collective.
 
         Parameters
@@ -117,7 +117,9 @@ class Saving:
         step : int
             Steps that have been made.
         outputs : list of int
-            The steps at which there was output.
+            The steps at which there was a snapshot.
+        rows : int
+            How many rows of measures there are.
         """
         if step == self.saved:
             return
@@ -126,6 +128,7 @@ class Saving:
         manifest = {
             "step": step,
             "outputs": outputs,
+            "rows": rows,
             "time": float(step * self._experiment.dt),
             "dt": float(self._experiment.dt),
             "config": self._config,

@@ -54,6 +54,8 @@ class Output:
     ----------
     every : int
         Steps between snapshots; 0: only the first and the last.
+    measure_every : int
+        Steps between rows of measures, beside those of the snapshots; 0: no others.
     fields : list of str, optional
         Names of the fields to write; default: all.
     region : list of str, optional
@@ -69,6 +71,7 @@ class Output:
     """
 
     every: int = 0
+    measure_every: int = 0
     fields: list[str] | None = None
     region: list[str] | None = None
     precision: str = "full"
@@ -78,6 +81,7 @@ class Output:
 
     def __post_init__(self) -> None:
         _at_least("output.every", self.every, 0)
+        _at_least("output.measure_every", self.measure_every, 0)
         _one_of("output.precision", self.precision, PRECISIONS)
         _one_of("output.writer", self.writer, WRITERS)
         if self.compression is not None:

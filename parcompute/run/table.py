@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,20 @@ from parcompute.errors import ConfigError
 
 
 class Table:
-    """A CSV file that grows by one row at a time; the columns are those of the first row."""
+    """A CSV file that grows by one row at a time; the columns are those of the first row.
+
+    Attributes
+    ----------
+    columns : list of str
+        The names.
+    rows : int
+        How many rows there are, without the names.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self.columns: list[str] = []
+        self.rows = 0
 
     def append(self, head: dict[str, Any], values: dict[str, Any]) -> None:
         """Add a row; floats keep all their digits.
@@ -39,9 +48,15 @@ class Table:
                 self.columns = list(row)
                 csv.writer(stream).writerow(self.columns)
             csv.writer(stream).writerow([_plain(value) for value in row.values()])
+        self.rows += 1
 
-    def rewind(self, steps: Sequence[int]) -> None:
-        """Keep the rows of these steps, as they are, and no others.
+    def rewind(self, count: int, dropped: Collection[int] = ()) -> int:
+        """Keep the first `count` rows as they are, but not those of the steps `dropped`.
+
+        Returns
+        -------
+        int
+            The step of the last row that is kept.
 
         Raises
         ------
@@ -53,15 +68,16 @@ class Table:
                 lines = stream.read().splitlines(keepends=True)
         except FileNotFoundError:
             lines = []
-        head, rows = lines[:1], {line.split(",")[0]: line for line in lines[1:]}
-        missing = [step for step in steps if not rows.get(str(step), "").endswith("\n")]
-        if missing or not head:
+        head, rows = lines[:1], [line for line in lines[1 : count + 1] if line.endswith("\n")]
+        if len(rows) < count or not head:
             raise ConfigError(
-                f"'{self._file}' has no complete row for step {(missing or [0])[0]}, which the "
-                f"run had written: it cannot go on without."
+                f"'{self._file}' has {len(rows)} complete rows of the {count} that the run had "
+                f"written: it cannot go on without."
             )
         self.columns = next(csv.reader(head))
-        text = "".join([*head, *(rows[str(step)] for step in steps)])
+        steps = [int(row.split(",")[0]) for row in rows]
+        kept = [index for index, step in enumerate(steps) if step not in dropped]
+        text = "".join([*head, *(rows[index] for index in kept)])
         draft = self._file.with_name(f".{self._file.name}.part")
         try:
             with draft.open("w", newline="", encoding="utf-8") as stream:
@@ -69,6 +85,8 @@ class Table:
             draft.replace(self._file)
         finally:
             draft.unlink(missing_ok=True)
+        self.rows = len(kept)
+        return steps[kept[-1]] if kept else -1
 
     def sync(self) -> None:
         """Bring the file to the disk."""

@@ -19,7 +19,10 @@ SMALL = {
         {"shape": (16, 18), "steps": 8, "meeting": (0.4, 0.6)},
         {"shape": (17, 11), "steps": 7, "walls": ("closed", "periodic")},
     ],
-    "gray_scott": [{"shape": (33, 26), "steps": 20}, {"shape": (9, 12, 11), "steps": 8}],
+    "gray_scott": [
+        {"shape": (33, 26), "steps": 20},
+        {"shape": (9, 12, 11), "du": 0.12, "steps": 8},
+    ],
     "heat1d": [{"shape": (31,), "steps": 30}],
     "heat2d": [{"shape": (13, 18), "steps": 20}, {"shape": (12, 11), "walls": "reflecting"}],
     "heat3d": [{"shape": (9, 8, 11), "steps": 10}],

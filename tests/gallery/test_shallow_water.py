@@ -188,3 +188,14 @@ def test_waves_faster_than_said_end_in_a_sentence():
     sea = of_config("tsunami", refine=1, shape=[91, 120], fastest=60.0, steps=3)
     with pytest.raises(pc.DivergenceError, match=r"the Courant number is 0.89 and must not be"):
         solved(sea)
+
+
+@pytest.mark.parametrize(("config", "moves"), [("tsunami", True), ("lake_at_rest", False)])
+def test_a_real_sea_is_verified_on_the_cells_of_its_file(config, moves):
+    whole = of_config(config)
+    small = solved(of_config(config, **whole.reduced()))
+    assert small.shape == (91, 120)
+    assert small.steps == 12
+    assert (small.v.norm() > 1.0) is moves
+    wide = whole.sponge * whole.spacing[0]
+    assert abs(small.sponge * small.spacing[0] - wide) < small.spacing[0]

@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 from tests.helpers import kill_group, start
 from tests.system.cli import Made, Workshop, command, parcompute
 
-RUN = ("+exp=resumable", "output.every=4", "checkpoint.every=5")
+RUN = ("+exp=resumable", "output.every=4", "output.measure_every=3", "checkpoint.every=5")
 MPI = pytest.mark.mpi
 
 
@@ -72,6 +73,19 @@ def is_refused(outcome: tuple[int, str], *words: str) -> bool:
     lines = text.splitlines()
     told = len(lines) == 1 and lines[0].startswith("error: ") and all(w in text for w in words)
     return code == 2 and told
+
+
+def test_measures_have_a_cadence_of_their_own(runs):
+    noise, rate, total = np.random.default_rng(3), 0.1, 0.0
+    expected = ["step,time,sum,rate"]
+    for step in range(23):
+        if step % 3 == 0 or step % 4 == 0 or step == 22:
+            expected.append(f"{step},{float(step)},{float(total)},{rate}")
+        total += noise.normal(size=(14, 11)).sum()
+        rate *= 0.99
+    text = (runs.whole.folder / "diagnostics.csv").read_text()
+    assert text.splitlines() == expected
+    assert list(runs.whole.dataset("step")) == [0, 4, 8, 12, 16, 20, 22]
 
 
 def test_a_run_that_failed_has_its_last_two_checkpoints(runs):
@@ -144,6 +158,11 @@ def test_a_changed_configuration_must_be_meant(runs):
     assert made.record["config"]["output"]["every"] == 3
     refused = runs.resume(copy, "output.every=2", "experiment.steps=30")
     assert is_refused(refused, "output.every: 3 -> 2"), f"meant once, not for ever: {refused}"
+
+    code, text = runs.resume(copy, "experiment.steps=25")
+    assert code == 0, text
+    steps = [0, 4, 8, 12, 15, 18, 21, 24, 25]
+    assert list(runs.made(copy).dataset("step")) == steps, "all but the end of the shorter run"
 
 
 def test_a_damaged_checkpoint_is_passed_over(runs):

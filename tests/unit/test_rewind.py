@@ -176,17 +176,27 @@ def table(tmp_path):
     return tmp_path / "a.csv"
 
 
-@pytest.mark.parametrize("kept", [[0, 10, 20, 30], [0, 10], [0, 20], []])
-def test_table_keeps_rows_as_they_are(table, kept):
+@pytest.mark.parametrize(
+    ("count", "dropped", "kept"),
+    [
+        (4, set(), [0, 10, 20, 30]),
+        (2, set(), [0, 10]),
+        (3, {20, 30}, [0, 10]),
+        (4, {10}, [0, 20, 30]),
+        (0, set(), []),
+    ],
+)
+def test_table_keeps_rows_as_they_are(table, count, dropped, kept):
     lines = table.read_bytes().splitlines(keepends=True)
     assert len(lines) == 5
     again = Table(table)
-    again.rewind(kept)
+    assert again.rewind(count, dropped) == (kept[-1] if kept else -1)
     assert again.columns == ["step", "time", "total, all"]
     expected = [lines[0], *(lines[1 + STEPS.index(step)] for step in kept)]
     assert table.read_bytes() == b"".join(expected)
     again.append({"step": 40, "time": 2.0}, {"total, all": 0.25})
     assert table.read_bytes() == b"".join(expected) + b"40,2.0,0.25\r\n"
+    assert again.rows == len(kept) + 1
     assert [path.name for path in table.parent.iterdir()] == ["a.csv"]
 
 
@@ -197,26 +207,26 @@ def test_table_holds_numbers_to_the_last_digit(table):
 
 def test_table_lacks_a_row(table):
     before = table.read_bytes()
-    with pytest.raises(pc.ConfigError, match="has no complete row for step 15"):
-        Table(table).rewind([0, 15])
+    with pytest.raises(pc.ConfigError, match="has 4 complete rows of the 5"):
+        Table(table).rewind(5)
     assert table.read_bytes() == before
 
 
 def test_table_whose_last_row_is_cut_off(table):
     table.write_bytes(table.read_bytes()[:-1].rstrip(b"\r"))
-    with pytest.raises(pc.ConfigError, match="has no complete row for step 30"):
-        Table(table).rewind([0, 30])
-    Table(table).rewind([0, 20])
-    assert [line.split(",")[0] for line in table.read_text().splitlines()] == ["step", "0", "20"]
+    with pytest.raises(pc.ConfigError, match="has 3 complete rows of the 4"):
+        Table(table).rewind(4)
+    Table(table).rewind(2)
+    assert [line.split(",")[0] for line in table.read_text().splitlines()] == ["step", "0", "10"]
 
 
 def test_table_that_is_not_there(tmp_path):
-    with pytest.raises(pc.ConfigError, match="has no complete row for step 0"):
-        Table(tmp_path / "a.csv").rewind([0])
+    with pytest.raises(pc.ConfigError, match="has 0 complete rows of the 1"):
+        Table(tmp_path / "a.csv").rewind(1)
 
 
 def test_table_refuses_other_columns_after_a_rewind(table):
     again = Table(table)
-    again.rewind([0])
+    again.rewind(1)
     with pytest.raises(pc.ConfigError, match="the same names each time"):
         again.append({"step": 10, "time": 0.5}, {"mean": 1.0})
