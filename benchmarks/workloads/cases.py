@@ -14,6 +14,8 @@ class Case:
     ----------
     experiment : str
         Name of its file.
+    stencil : str
+        Name of the stencil that takes the time.
     parameters : dict
         What differs from the defaults.
     steps : int
@@ -25,6 +27,7 @@ class Case:
     """
 
     experiment: str
+    stencil: str
     parameters: dict[str, Any]
     steps: int
     nbytes: int
@@ -33,9 +36,10 @@ class Case:
 
 _GOALS = {"x plain": 10.0, "of bound": 0.8, "2 / 1 ranks": 1.75}
 CASES = {
-    "gray_scott": Case("gray_scott", {"shape": (2048, 2048)}, 40, 32, goals=_GOALS),
+    "gray_scott": Case("gray_scott", "react2d", {"shape": (2048, 2048)}, 40, 32, goals=_GOALS),
     "euler2d": Case(
         "euler2d",
+        "flow",
         {"shape": (1024, 1024), "walls": ("periodic", "periodic"), "fastest": 2.7},
         20,
         64,
@@ -43,10 +47,11 @@ CASES = {
     ),
     "life": Case(
         "life",
+        "generation",
         {"shape": (4096, 4096), "torus": True},
         64,
         2,
         goals={"MLUP/s": 1000.0, "2 / 1 ranks": 1.75},
     ),
-    "shallow_water": Case("shallow_water", {"shape": (1024, 1024)}, 40, 64, goals=_GOALS),
+    "shallow_water": Case("shallow_water", "water", {"shape": (1024, 1024)}, 40, 64, goals=_GOALS),
 }

@@ -8,7 +8,9 @@ from typing import Any
 
 import parcompute as pc
 from benchmarks.workloads.cases import Case
+from parcompute.analysis.costs import cost
 from parcompute.run import registry
+from parcompute.stencils.sequence import BoundSequence
 
 _EXPERIMENTS = Path(__file__).resolve().parent.parent.parent / "experiments"
 _WARM_UP = 60  # steps, in which time tiles are chosen
@@ -19,6 +21,15 @@ def build(name: str, parameters: dict[str, Any], comm: Any) -> Any:
     experiment = registry.build(_EXPERIMENTS / f"{name}.py", parameters)
     experiment.setup(comm)
     return experiment
+
+
+def operations(case: Case) -> int:
+    """Return the operations of a step of one cell."""
+    experiment = build(case.experiment, case.parameters | {"shape": (64, 64)}, pc.serial())
+    experiment.advance(1)
+    bound = [b for b in experiment.grid.plans.values() if isinstance(b, BoundSequence)]
+    applications = [a for b in bound for a in b.applications if a.stencil.name == case.stencil]
+    return cost(applications[0]).operations or 0
 
 
 def repeats_on_rank(comm: Any, case: Case, repeats: int) -> list[float]:
