@@ -119,3 +119,13 @@ def test_a_killed_nursery_is_told_in_a_sentence(monkeypatch):
     monkeypatch.setattr("multiprocessing.forkserver.read_signed", killed)
     with pytest.raises(ParcomputeError, match=r"^2 ranks cannot be started here \(unexpected EOF"):
         launch(failing.threads_of_parent, 2)
+
+
+def test_what_parcompute_runs_is_imported_once_for_all_ranks():
+    def imported(comm):
+        return name in sys.modules
+
+    name = imported.__module__ = "parcompute.run.driver"
+    assert launch(imported, 2) == [True, True]
+    imported.__module__ = __name__
+    assert launch(imported, 2) == [False, False]

@@ -101,6 +101,7 @@ class Job:
         if function is None and args:
             raise ConfigError("args without a function: give them to run(function, *args)")
         self._call = None if function is None else _pickled(function, _tuple_of(args))
+        self._modules = _own_module(function)
         self._variables = thread_variables(_checked(threads, "thread")) | _checked_env(env)
         self._supervisor: Supervisor | None = None
         self._judged = False  # whether a failure has been raised
@@ -118,7 +119,12 @@ class Job:
         if self._supervisor is not None:
             raise ParcomputeError("this job has been started already: make a new one to start more")
         refuse_in_rank()
-        supervisor = Supervisor(self._ranks, lasting=self._call is None, stoppable=self._stoppable)
+        supervisor = Supervisor(
+            self._ranks,
+            lasting=self._call is None,
+            stoppable=self._stoppable,
+            modules=self._modules,
+        )
         supervisor.start(self._variables)
         self._supervisor = supervisor
         atexit.register(self._end_with, os.getpid())
@@ -281,6 +287,12 @@ def _checked_env(env: Mapping[str, str] | None) -> dict[str, str]:
 def _check_function(function: Any) -> None:
     if not callable(function):
         raise ConfigError(f"expected a function of a communicator, got {function!r}")
+
+
+def _own_module(function: Any) -> list[str]:
+    """Return the module of a function of parcompute itself; nothing of the user is preloaded."""
+    module = getattr(function, "__module__", None) or ""
+    return [module] if module.startswith("parcompute.") else []
 
 
 def _tuple_of(args: Sequence[Any]) -> tuple[Any, ...]:

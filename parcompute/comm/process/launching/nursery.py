@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
@@ -35,16 +35,18 @@ class Nursery:
     environ : mapping
         Environment variables that it will have. Where they allow NumPy threads, or may do so, each
         rank imports NumPy for itself.
+    modules : sequence of str
+        Modules of parcompute that the ranks need besides, imported under the same condition.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], modules: Sequence[str] = ()) -> None:
         self._server = mp.ForkServer()
-        modules = []
+        first = []
         if threading.current_thread() is threading.main_thread():  # others may end before the job
-            modules.append(f"{_PACKAGE}.armed")
+            first.append(f"{_PACKAGE}.armed")
         if sys.platform == "linux" and thread_variables(1).items() <= environ.items():
-            modules.append(f"{_PACKAGE}.preloaded")
-        self._server.set_forkserver_preload(modules)
+            first += [*modules, f"{_PACKAGE}.preloaded"]  # which looks at what is imported
+        self._server.set_forkserver_preload(first)
 
     @contextmanager
     def open(self) -> Iterator[None]:

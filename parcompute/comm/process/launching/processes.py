@@ -33,9 +33,13 @@ class Processes:
         For each rank, what takes the place of its standard streams.
     stoppable : bool
         Whether ranks take SIGUSR1 as a request to stop.
+    modules : sequence of str
+        Modules of parcompute that are imported once for all ranks.
     """
 
-    def __init__(self, wiring: Wiring, streams: Sequence[Any], stoppable: bool) -> None:
+    def __init__(
+        self, wiring: Wiring, streams: Sequence[Any], stoppable: bool, modules: Sequence[str] = ()
+    ) -> None:
         context = get_context("forkserver")
         pipes = [context.Pipe() for _ in streams]
         self.links: list[Connection] = [ours for ours, _ in pipes]
@@ -47,11 +51,12 @@ class Processes:
             for rank, (link, own) in enumerate(zip(self._far_ends, streams, strict=True))
         ]
         self._nursery: Nursery | None = None
+        self._modules = modules
 
     def start(self, variables: Mapping[str, str]) -> None:
         """Start all; they have the environment `variables` from the beginning."""
         with _ONE_START, _environment(variables), interrupts_held(), _main_module_hidden():
-            self._nursery = Nursery(os.environ)
+            self._nursery = Nursery(os.environ, self._modules)
             self._start_all(self._nursery)
 
     def _start_all(self, nursery: Nursery) -> None:

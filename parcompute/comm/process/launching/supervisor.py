@@ -47,6 +47,8 @@ class Supervisor:
         Seconds in which other ranks may report after the first that failed, before they are ended.
     stoppable : bool
         Whether ranks take SIGUSR1 as a request to stop.
+    modules : sequence of str
+        Modules of parcompute that are imported once for all ranks.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Supervisor:
         streams: Sequence[Any] | None = None,
         grace: float = _GRACE,
         stoppable: bool = False,
+        modules: Sequence[str] = (),
     ) -> None:
         self.ranks = ranks
         self.reports: dict[int, Report] = {}  # on the function that runs, or ran last
@@ -66,7 +69,7 @@ class Supervisor:
             self._board = Segment(board_bytes(ranks))
             bells = doorbells(ranks)
             wiring = Wiring(self._segment, self._board, bells, spin=ranks <= usable_cpus())
-            self.processes = Processes(wiring, streams or [None] * ranks, stoppable)
+            self.processes = Processes(wiring, streams or [None] * ranks, stoppable, modules)
         gauge = Gauge(self._segment.map(), ranks)
         self.panels = panels(self._board.map())
         self._lookout = Lookout(self.panels, gauge)
