@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from parcompute.cli import composing
 from parcompute.cli.pipes import end_quietly_when_the_reader_does
 from parcompute.cli.sources import register
 from parcompute.errors import ConfigError, ParcomputeError
@@ -58,11 +58,7 @@ def run(arguments: list[str], execute: Execute) -> None:
             raise _Escape(error) from None
 
     try:
-        hydra.main(
-            version_base="1.3",
-            config_path=str(registry.folders("configs")[-1]),
-            config_name="config",
-        )(task)()
+        composing.call(task, arguments)
     except _Escape as escape:
         raise escape.error from None
     except HydraException as error:

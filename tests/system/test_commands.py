@@ -92,6 +92,18 @@ def test_sweep(tmp_path, words):
     assert_swept(tmp_path, len(words))
 
 
+def test_a_sweep_that_a_file_asks_for(user):
+    (user / "configs/exp/swept.yaml").write_text(
+        "# @package _global_\n"
+        "defaults: [/experiment: heat2d, _self_]\n"
+        "experiment: {steps: 5}\n"
+        "hydra: {mode: MULTIRUN, sweeper: {params: {experiment.alpha: '0.5,1.0'}}}\n"
+    )
+    done = parcompute("run", "+exp=swept", "backend=serial", cwd=user)
+    assert done.returncode == 0, done.stderr
+    assert_swept(user, 1)
+
+
 @pytest.mark.mpi
 def test_sweep_under_mpiexec(tmp_path):
     done = parcompute(*SWEEP, cwd=tmp_path, ranks=3)
