@@ -93,7 +93,7 @@ class _Crew:
         """Make the runs that rank 0 sends, until it dismisses this rank."""
         from parcompute.run.ensemble import run_all
 
-        while (spec := self._comm.bcast(None)) is not None:
+        while (spec := self._tell(None)) is not None:
             run_all(self._comm, spec, "mpi")
 
     def lead(self, spec: RunSpec) -> None:
@@ -103,7 +103,7 @@ class _Crew:
 
         with directory.recorded(Path(spec.directory)):
             check_launched(spec.backend, self._comm)
-            self._comm.bcast(spec)
+            self._tell(spec)
             self.at_work = True
             report = run_all(self._comm, spec, "mpi")
             self.at_work = False
@@ -113,7 +113,15 @@ class _Crew:
 
     def dismiss(self) -> None:
         """Tell the other ranks that there is nothing more to do."""
-        self._comm.bcast(None)
+        self._tell(None)
+
+    def _tell(self, spec: RunSpec | None) -> RunSpec | None:
+        """Return what rank 0 has to say; the others leave the processor to it until then."""
+        from parcompute.comm.mpi import meet
+
+        meet(self._comm)
+        said: RunSpec | None = self._comm.bcast(spec)
+        return said
 
 
 def _finish(spec: RunSpec, report: Report) -> None:

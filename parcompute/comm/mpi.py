@@ -23,6 +23,7 @@ from parcompute.comm import stopping, tracebacks
 from parcompute.comm.launcher import INSTALL_MPI, check_launcher, check_world, detect, library_name
 from parcompute.errors import ConfigError, ParcomputeError
 
+_PAUSE = 0.002  # seconds between two looks at whether others have come
 _TOGETHER = 1.0  # seconds to find out whether all ranks raised
 _STAGGER = 0.3  # seconds between two ranks that did not raise together: one speaks and ends all
 _HEARD = 0.2  # seconds in which a launcher passes on what a rank has said, before it ends the job
@@ -44,6 +45,20 @@ _is_guarded: ContextVar[bool] = ContextVar("is_guarded", default=False)
 def is_mpi(comm: Any) -> bool:
     """Say whether `comm` is one of mpi4py (which is not imported to find out)."""
     return type(comm).__module__.startswith("mpi4py")
+
+
+def meet(comm: Any) -> None:
+    """Return when all ranks are here, as `Barrier` does, where one of them may be long in coming.
+
+    MPI waits by asking again and again, which takes the processor from the rank that is waited for
+    where there are more ranks than cores. Here the others sleep meanwhile.
+    """
+    if not is_mpi(comm):
+        comm.Barrier()
+        return
+    request = comm.Ibarrier()
+    while not request.Test():
+        sleep(_PAUSE)
 
 
 def is_thread_safe() -> bool:
@@ -256,7 +271,7 @@ def _outcomes(alarm: Any, failed: bool, seconds: float) -> list[bool] | None:
     while not request.Test():
         if monotonic() > deadline:
             return None
-        sleep(0.002)
+        sleep(_PAUSE)
     return [bool(flag) for flag in flags]
 
 

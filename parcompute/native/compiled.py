@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from parcompute.comm import Communicator
+from parcompute.comm.mpi import meet
 from parcompute.errors import ParcomputeError
 from parcompute.native.machine_code import machine_code
 
@@ -101,7 +102,7 @@ def prepare(sources: Sequence[CompiledSource], comm: Communicator) -> None:
     if comm.Get_rank() == 0:
         for source in sources:
             source.compile()
-    comm.Barrier()
+    meet(comm)
     for source in sources:
         source.compile()
 
