@@ -27,7 +27,9 @@ def operations(case: Case) -> int:
     """Return the operations of a step of one cell."""
     experiment = build(case.experiment, case.parameters | {"shape": (64, 64)}, pc.serial())
     experiment.advance(1)
-    bound = [b for b in experiment.grid.plans.values() if isinstance(b, BoundSequence)]
+    grids = {field.grid for field in experiment.fields().values()}
+    plans = [plan for grid in grids for plan in grid.plans.values()]
+    bound = [plan for plan in plans if isinstance(plan, BoundSequence)]
     applications = [a for b in bound for a in b.applications if a.stencil.name == case.stencil]
     return cost(applications[0]).operations or 0
 
