@@ -270,11 +270,10 @@ def test_ctrl_c_leaves_nothing(user, tmp_path):
     small = ("--engines=multiprocessing", "--kernels=numpy", "--ranks=2")
     words = command("verify", "+exp=resumable", *small)
     before = names()
-    process = start(words, cwd=user, env={"TMPDIR": str(temporary), "TAKE": "0.02"})
+    process = start(words, cwd=user, env={"TMPDIR": str(temporary), "TAKE": "0.06"})
     try:
         assert process.stdout is not None
-        while "poisoned" not in process.stdout.readline():
-            pass
+        assert any("poisoned" in line for line in process.stdout)
         while len(session(process.pid)) < 4:  # the ranks and their nursery
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
