@@ -133,7 +133,7 @@ class Repeats:
         return set(kept)
 
     def _refused(self) -> set[int]:
-        """Return the groups that cannot be kept, or would not save enough at any place."""
+        """Return the groups that cannot be kept, or are needed at one place only."""
         counts = [0] * len(self.members)
         for group, _ in set(self.places.values()):
             counts[group] += 1
