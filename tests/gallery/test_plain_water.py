@@ -12,7 +12,7 @@ from benchmarks.workloads.cases import Case
 from benchmarks.workloads.plain_water import Water
 from tests.gallery.made import made
 
-_CASE = Case("shallow_water", {"shape": (64, 48)}, 20, 64)
+_CASE = Case("shallow_water", "water", {"shape": (64, 48)}, 20, 64)
 
 
 def plain(comm: Any) -> list[np.ndarray]:
