@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from parcompute.native import compiled
 from tests.system.cli import files, install_user, parcompute
 from tests.system.test_errors import assert_sentence
 
@@ -134,8 +135,12 @@ def test_the_plan_of_a_tile(tmp_path):
 
 
 def test_what_a_run_has_found_is_in_force(tmp_path):
-    """In a cache folder of its own: first nothing is remembered, then the best of a run."""
+    """In a cache folder that knows kernels only: first no tiles are, then the best of a run."""
     env = {"PARCOMPUTE_CACHE_DIR": str(tmp_path / "cache")}
+    kernels = tmp_path / "cache/kernels"
+    kernels.mkdir(parents=True)
+    for path in compiled.cache_folder().glob("*.[op]*"):  # machine code and its source
+        (kernels / path.name).symlink_to(path)
     folder = tmp_path / "work"
     folder.mkdir()
     words = ("+exp=heat2d", "backend=serial")
