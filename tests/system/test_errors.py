@@ -8,6 +8,9 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
+import parcompute as pc
+from parcompute.run.launch import check_launched
+from parcompute.run.spec import Backend
 from tests.system.cli import files, parcompute
 
 pytestmark = pytest.mark.ahead(2)
@@ -154,7 +157,6 @@ MPI_ERRORS = {
     "mistyped key": (("+exp=heat2d", "experiment.alhpa=2"), ("alhpa", "alpha")),
     "halo wider than a block": (("+exp=wide",), ("4", "3")),
     "another number of ranks": ((*SMALL, "backend.ranks=3"), ("backend.ranks=3", "2")),
-    "another engine": ((*SMALL, "backend=serial"), ("backend=serial", "2")),
 }
 
 
@@ -169,6 +171,11 @@ def test_under_mpiexec_one_rank_says_the_sentence(user, words, expected):
     assert [word for word in expected if word not in errors[0]] == [], done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert files(user) == before
+
+
+def test_a_launcher_and_another_engine():
+    with pytest.raises(pc.ConfigError, match="backend=serial, but a launcher started 1 MPI rank:"):
+        check_launched(Backend(name="serial"), pc.serial())
 
 
 @pytest.mark.mpi

@@ -121,7 +121,7 @@ def test_it_goes_on_on_other_ranks_with_the_same_bits(runs, name, words, ranks):
 def test_it_can_be_made_longer(runs, name):
     source = runs.failed if name == "failed" else runs.whole.folder
     copy = runs.copy(source, f"longer-{name}")
-    code, text = runs.resume(copy, "experiment.steps=30")
+    code, text = runs.resume(copy, "experiment.steps=30", "backend=serial")
     assert code == 0, text
     assert list(runs.made(copy).dataset("step")) == [0, 4, 8, 12, 16, 20, 24, 28, 30]
     assert differing(runs.made(copy), runs.longer) == set()
@@ -150,7 +150,7 @@ def test_a_changed_configuration_must_be_meant(runs):
     assert is_refused(refused, "fields"), refused
     assert differing(runs.made(copy), Made(runs.failed)) == set()
 
-    code, text = runs.resume(copy, "output.every=3", "resume_overrides=true")
+    code, text = runs.resume(copy, "output.every=3", "resume_overrides=true", "backend=serial")
     assert code == 0, text
     made = runs.made(copy)
     assert list(made.dataset("step")) == [0, 4, 8, 12, 15, 18, 21, 22]
@@ -159,7 +159,7 @@ def test_a_changed_configuration_must_be_meant(runs):
     refused = runs.resume(copy, "output.every=2", "experiment.steps=30")
     assert is_refused(refused, "output.every: 3 -> 2"), f"meant once, not for ever: {refused}"
 
-    code, text = runs.resume(copy, "experiment.steps=25")
+    code, text = runs.resume(copy, "experiment.steps=25", "backend=serial")
     assert code == 0, text
     steps = [0, 4, 8, 12, 15, 18, 21, 24, 25]
     assert list(runs.made(copy).dataset("step")) == steps, "all but the end of the shorter run"

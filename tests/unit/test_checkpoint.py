@@ -157,12 +157,12 @@ def test_a_file_with_holes_is_damaged(launch, saved, tmp_path):
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_flipped_bit_is_found_or_does_not_matter(launch, tmp_path, seed):
-    first, second = launch(on_saved.flip_bits, 2, (tmp_path, 300, seed))
+    first, second = launch(on_saved.flip_bits, 2, (tmp_path, 150, seed))
     assert first == second
     assert [bit for bit, verdict in first if verdict == "wrong"] == []
     found = [verdict for _, verdict in first if verdict != "right"]
     assert all(found)
-    assert len(found) > 30  # most of a small file is structure, much of it unused
+    assert len(found) > 15  # most of a small file is structure, much of it unused
 
 
 def test_a_flipped_bit_in_each_value_is_found(tmp_path):
