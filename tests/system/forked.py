@@ -8,6 +8,7 @@ files that are to be its output.
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import runpy
@@ -158,4 +159,5 @@ def _become(request: dict[str, Any]) -> None:
 if __name__ == "__main__":
     for module in _MODULES:
         import_module(module)
+    gc.freeze()  # what is here so far is not looked at again in each process
     _become(_serve(socket.socket(fileno=int(sys.argv[1]))))

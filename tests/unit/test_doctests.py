@@ -10,7 +10,7 @@ pytestmark = pytest.mark.ahead(2)
 
 
 def test_examples_of_the_documentation(tmp_path):
-    options = ["--doctest-modules", "-q", "-p", "no:cacheprovider"]
+    options = ["--doctest-modules", "-q", "-p", "no:cacheprovider", "--numprocesses=0"]
     skipped = f"--ignore={ROOT / 'parcompute' / '__main__.py'}"
     done = run(python("-m", "pytest", *options, skipped, ROOT / "parcompute"), cwd=tmp_path)
     assert done.returncode == 0, done.stdout
