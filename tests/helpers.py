@@ -81,9 +81,13 @@ def kill_group(process: subprocess.Popen[str]) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the tests, in which the project can be imported from anywhere."""
+    """Return the environment of the tests, in which the project can be imported from anywhere.
+
+    In tests that run ahead, pytest sets and takes away its own variables meanwhile.
+    """
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, **_AS_ROOT, "PYTHONPATH": path}
+    names = [name for name in os.environ if not name.startswith("PYTEST_CURRENT")]
+    return {**{name: os.environ[name] for name in names}, **_AS_ROOT, "PYTHONPATH": path}
 
 
 def python(*arguments: str | Path) -> list[str]:

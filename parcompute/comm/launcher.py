@@ -116,8 +116,12 @@ def library_name(version: str) -> str:
 
 
 def without_launcher(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment without what a launcher tells its ranks."""
-    return {name: value for name, value in environ.items() if not name.startswith(_PRIVATE)}
+    """Return the environment without what a launcher tells its ranks.
+
+    Another thread may take variables away meanwhile.
+    """
+    names = [name for name in environ if not name.startswith(_PRIVATE)]
+    return {name: value for name in names if (value := environ.get(name)) is not None}
 
 
 def _in_step(environ: Mapping[str, str]) -> bool:
