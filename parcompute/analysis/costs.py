@@ -108,10 +108,10 @@ def cost(application: Application) -> Cost:
     )
 
 
-def stages_of(application: Application) -> list[Stage]:
+def stages_of(application: Application) -> tuple[Stage, ...]:
     """Return the loops that an application is compiled to; none if it is not compiled."""
     stencil = application.stencil
-    return split(stencil.typed(application)) if isinstance(stencil, Stencil) else []
+    return split(stencil.typed(application)) if isinstance(stencil, Stencil) else ()
 
 
 def _bytes(fields: tuple[Field, ...]) -> int:

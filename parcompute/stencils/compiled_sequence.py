@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from parcompute.box import Index
 from parcompute.field import Field
 from parcompute.native.compiled import CompiledSource, Run, prepare
 from parcompute.stencils.application import Application
-from parcompute.stencils.formula import Reach
+from parcompute.stencils.formula import Reach, grow, hull
 from parcompute.stencils.loops import LoopKernel
 from parcompute.stencils.program import BoundKernel
 from parcompute.stencils.shared import Shared
-from parcompute.stencils.stages import Stage, hull, split
+from parcompute.stencils.stages import Stage, split
 from parcompute.stencils.tiles import Use
 from parcompute.stencils.typing import TypedFormula
 from parcompute.stencils.works import has_wall_faces, reaches_of
@@ -104,17 +103,17 @@ class CompiledSequence:
 
     def _use(self, kernel: Kernel) -> Use:
         reaches: dict[int, Reach] = {}
-        formula, (low, high) = kernel.stage.typed.formula, kernel.stage.beyond
+        formula, beyond = kernel.stage.typed.formula, kernel.stage.beyond
         inner = bool(kernel.stage.makes)
         for name, f in zip(formula.fields, kernel.inputs, strict=True):
             reach = formula.extent(name) if inner else formula.reach[name]
             reaches[f] = hull(reaches[f], reach) if f in reaches else reach
         images = {
-            f: self.fields[f].ghosts.images(_sum(below, low), _sum(above, high))
-            for f, (below, above) in reaches.items()
+            f: self.fields[f].ghosts.images(*grow(reach, beyond))
+            for f, reach in reaches.items()
             if f < len(self.fields)
         }
-        return Use(reaches, kernel.outputs, images, kernel.stage.beyond, kernel.application)
+        return Use(reaches, kernel.outputs, images, beyond, kernel.application)
 
     def of(self, application: int) -> list[int]:
         """Return the numbers of the stages of an application."""
@@ -209,7 +208,3 @@ class CompiledSequence:
     def wall_faces(self) -> frozenset[int]:
         """Fields of which a boundary sets owned cells."""
         return frozenset(k for k, f in enumerate(self.fields) if has_wall_faces(f))
-
-
-def _sum(a: Index, b: Index) -> Index:
-    return tuple(x + y for x, y in zip(a, b, strict=True))

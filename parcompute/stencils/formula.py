@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import add
 
 from parcompute.box import Index
 from parcompute.stencils.expression import Node, reads
@@ -93,6 +94,18 @@ class Formula:
     def corners(self) -> bool:
         """Whether a cell off the axes is read (a box stencil, not a star)."""
         return any(sum(o != 0 for o in offset) > 1 for _, offset in self.offsets)
+
+
+def hull(a: Reach, b: Reach) -> Reach:
+    """Return the larger reach on each side."""
+    low, high = (tuple(map(max, x, y)) for x, y in zip(a, b, strict=True))
+    return low, high
+
+
+def grow(a: Reach, b: Reach) -> Reach:
+    """Return how far is read from cells up to `a` away, each of which reads as far as `b`."""
+    low, high = (tuple(map(add, x, y)) for x, y in zip(a, b, strict=True))
+    return low, high
 
 
 def _reach(offsets: Sequence[Index]) -> Reach:

@@ -24,6 +24,7 @@ from parcompute.stencils.driver import (
     argument_words,
     code_width,
 )
+from parcompute.stencils.formula import grow
 from parcompute.stencils.loops import LoopKernel
 from parcompute.stencils.shared import Shared
 from parcompute.stencils.tiles import Instruction, Slot, TilePlan
@@ -254,8 +255,7 @@ class Program:
     def _codes(self, instruction: Instruction) -> list[list[int]]:
         """Return the words of an instruction: one row, or one for each wall that is filled."""
         low, high = instruction.margins
-        beyond = [c for side in instruction.beyond for c in side] or [0] * (2 * self.ndim)
-        around = [*low, *high, *beyond]
+        around = [*low, *high, *instruction.beyond[0], *instruction.beyond[1]]
         if instruction.op == "box":
             bound = self._kernel(instruction)
             scalars = address(self.scalars[instruction.use][instruction.sweep])
@@ -285,10 +285,7 @@ class Program:
 
     def _fill(self, field: Field, side: SideFill, instruction: Instruction) -> list[int]:
         """Return the words of the fill of one wall; none if nothing beyond it is read."""
-        low_or_high = 0 if side.low else 1
-        depth = instruction.reach[low_or_high][side.axis]
-        if instruction.beyond[low_or_high]:
-            depth += instruction.beyond[low_or_high][side.axis]
+        depth = grow(instruction.reach, instruction.beyond)[0 if side.low else 1][side.axis]
         reach = [list(cells) for cells in instruction.reach]
         chosen = [k for k, layer in enumerate(side.layers) if layer.target < depth]
         if not chosen:

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count
 
 from parcompute.box import Index
 from parcompute.stencils.expression import Graph, Node, in_order
-from parcompute.stencils.formula import Reach, Reduction
+from parcompute.stencils.formula import Reach, Reduction, hull
 from parcompute.stencils.repeats import Place, Repeats
 from parcompute.stencils.typing import TypedFormula
 
@@ -40,15 +41,16 @@ class Stage:
     beyond: Reach
 
 
-def split(typed: TypedFormula) -> list[Stage]:
+@cache
+def split(typed: TypedFormula) -> tuple[Stage, ...]:
     """Return the stages of a formula: the formula itself if no value is worth keeping."""
     zero = (0,) * typed.formula.ndim
     roots = (*typed.results, *typed.reduced)
     repeats = Repeats(roots, typed.formula.ndim)
     kept = repeats.worth_keeping()
     if not kept:
-        return [Stage(typed, (), (zero, zero))]
-    return _Splitter(typed, repeats, kept).stages()
+        return (Stage(typed, (), (zero, zero)),)
+    return tuple(_Splitter(typed, repeats, kept).stages())
 
 
 class _Splitter:
@@ -172,9 +174,3 @@ def _widen(found: dict[int, Reach], read: dict[int, set[Index]], beyond: Reach) 
             low = tuple(max(0, b - s) for b, s in zip(beyond[0], shift, strict=True))
             high = tuple(max(0, b + s) for b, s in zip(beyond[1], shift, strict=True))
             found[group] = hull(found[group], (low, high))
-
-
-def hull(a: Reach, b: Reach) -> Reach:
-    """Return the larger reach on each side."""
-    low, high = (tuple(map(max, x, y)) for x, y in zip(a, b, strict=True))
-    return low, high

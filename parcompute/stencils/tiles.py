@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from parcompute.box import Index
-from parcompute.stencils.formula import Reach
+from parcompute.stencils.formula import Reach, grow, hull
 
 Margins = tuple[Index, Index]
 """Cells around a tile, below and above along each axis."""
@@ -35,24 +35,23 @@ class Use:
         How far inside the walls the cells lie that ghosts within that reach are made of: below the
         highest cell and above the lowest one.
     beyond : Reach
-        How far beyond walls it computes, below and above; () is not at all.
+        How far beyond walls it computes, below and above.
     application : int
         Number of the application that it is a stage of.
     """
 
     reads: Mapping[int, Reach]
     writes: tuple[int, ...]
-    images: Mapping[int, Reach] = field(default_factory=dict)
-    beyond: Reach = ((), ())
-    application: int = 0
+    images: Mapping[int, Reach]
+    beyond: Reach
+    application: int
 
     def needs(self, f: int) -> Reach:
         """Return how far a field must be known for its cells and ghosts to be read."""
         below, above = self.reads[f]
         if f not in self.images:
             return below, above
-        low, high = self.beyond if any(self.beyond) else ((0,) * len(below),) * 2
-        inside = zip(below, above, low, high, *self.images[f], strict=True)
+        inside = zip(below, above, *self.beyond, *self.images[f], strict=True)
         pairs = [
             (max(a, i) if b + y > 0 else a, max(b, j) if a + x > 0 else b)
             for a, b, x, y, i, j in inside
@@ -62,9 +61,8 @@ class Use:
     def rows(self, f: int) -> tuple[int, int]:
         """Return how many rows below and above must be known for a row to be computed."""
         below, above = self.needs(f)
-        low, high = (rows[0] if rows else 0 for rows in self.beyond)
-        # beyond a wall, what ghosts are made of is farther away
-        return max(0, below[0] + high), max(0, above[0] + low)
+        low, high = self.beyond  # there, what ghosts are made of is farther away
+        return max(0, below[0] + high[0]), max(0, above[0] + low[0])
 
 
 @dataclass(frozen=True)
@@ -100,6 +98,8 @@ class Instruction:
         The cells that the kernel computes around the tile.
     lag : int
         Rows behind the first instruction.
+    beyond : Reach
+        How far beyond walls the kernel computes.
     outputs, inputs : tuple of Slot
         Where it writes and reads: for a fill one output.
     reach : Reach
@@ -110,8 +110,6 @@ class Instruction:
         For a fill: how far inside the walls these lie (see `Use`).
     again : bool
         For a fill: whether other kernels have the same ghosts filled, for other times perhaps.
-    beyond : Reach
-        How far beyond walls the kernel computes; () is not at all.
     """
 
     op: str
@@ -119,13 +117,13 @@ class Instruction:
     sweep: int
     margins: Margins
     lag: int
+    beyond: Reach
     outputs: tuple[Slot, ...]
     inputs: Mapping[int, Slot] = field(default_factory=dict)
     reach: Reach = ((), ())
     known: Reach = ((), ())
     images: Reach = ((), ())
     again: bool = False
-    beyond: Reach = ((), ())
 
 
 @dataclass
@@ -177,7 +175,7 @@ class TilePlan:
         """The largest margins of any instruction."""
         nothing = ((0,), (0,))  # a plan without instructions
         return (
-            reduce(_hull, (i.margins for i in self.instructions)) if self.instructions else nothing
+            reduce(hull, (i.margins for i in self.instructions)) if self.instructions else nothing
         )
 
     @property
@@ -186,8 +184,8 @@ class TilePlan:
         found = dict(self.load)
         for i in self.instructions:
             if i.op == "fill":
-                f, margins = i.outputs[0].field, _grow(i.margins, i.known)
-                found[f] = _hull(found.get(f, margins), margins)
+                f, margins = i.outputs[0].field, grow(i.margins, i.known)
+                found[f] = hull(found.get(f, margins), margins)
         return found
 
     @property
@@ -256,12 +254,12 @@ class _Planner:
                 continue  # nobody reads what it would compute
             for f in use.writes:
                 load.pop(f, None)
-            region = reduce(_hull, wanted, self.zero)  # zero for a kernel that only reduces
+            region = reduce(hull, wanted, self.zero)  # zero for a kernel that only reduces
             self.regions[s, k] = region
             for f, reach in use.reads.items():
-                grown, known = _grow(region, reach), _grow(region, use.needs(f))
-                load[f] = _hull(load.get(f, self.zero), grown)
-                need[f] = _hull(need.get(f, self.zero), known)
+                grown, known = grow(region, reach), grow(region, use.needs(f))
+                load[f] = hull(load.get(f, self.zero), grown)
+                need[f] = hull(need.get(f, self.zero), known)
         return load
 
     def plan(self) -> TilePlan:
@@ -284,13 +282,15 @@ class _Planner:
                 outputs.append(slot)
                 lags[slot] = lag
             self.instructions.append(
-                Instruction("box", k, s, region, lag, tuple(outputs), inputs, beyond=use.beyond)
+                Instruction("box", k, s, region, lag, use.beyond, tuple(outputs), inputs)
             )
             current |= dict(zip(use.writes, outputs, strict=True))
         for f, slot in current.items():
             if slot.kind == "version" and f not in self.inner:
                 self.instructions.append(
-                    Instruction("copy", 0, 0, self.zero, lags[slot], (Slot(f, "out"),), {f: slot})
+                    Instruction(
+                        "copy", 0, 0, self.zero, lags[slot], self.zero, (Slot(f, "out"),), {f: slot}
+                    )
                 )
         return TilePlan(
             tuple(self.uses),
@@ -320,7 +320,7 @@ class _Planner:
         reach, beyond = use.reads[f], use.beyond
         if slot.kind == "version":
             version = self.versions[slot.number]
-            version.margins = _hull(version.margins, _grow(region, reach))
+            version.margins = hull(version.margins, grow(region, reach))
             version.span = max(version.span, lag - version.lag + use.rows(f)[0])
         if f in self.custom or f in self.inner:
             return
@@ -328,20 +328,5 @@ class _Planner:
             return
         known, images = use.needs(f), use.images.get(f, self.zero)
         self.instructions.append(
-            Instruction("fill", k, s, region, lag, (slot,), {}, reach, known, images, beyond=beyond)
+            Instruction("fill", k, s, region, lag, beyond, (slot,), {}, reach, known, images)
         )
-
-
-def _grow(margins: Margins, reach: Reach) -> Margins:
-    low, high = (
-        tuple(m + r for m, r in zip(side, cells, strict=True))
-        for side, cells in zip(margins, reach, strict=True)
-    )
-    return low, high
-
-
-def _hull(a: Margins, b: Margins) -> Margins:
-    low, high = (
-        tuple(max(m, n) for m, n in zip(x, y, strict=True)) for x, y in zip(a, b, strict=True)
-    )
-    return low, high
